@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# The signpost. Each line is one command that you can also type; scripts/ does the work.
+
+.PHONY: all build demo test interop-guest format pre-push clean help
+.DEFAULT_GOAL := all
+
+all: build ## build/vmbus, the library and everything else (installs what is missing)
+
+build:
+	@scripts/setup.sh build tool
+	@scripts/build.sh build
+
+demo: build ## a host and a guest on this machine: negotiate, open, talk
+	@build/vmbus demo
+
+test: ## everything that CI runs; ends with "N passed, N failed". STEPS="asan rooms" for some
+	@scripts/setup.sh build tool test
+	@scripts/test.py $(STEPS)
+
+interop-guest: build ## an unmodified Linux as a guest of our host
+	@scripts/setup.sh interop
+	@scripts/interop/guest.sh
+
+format: ## put every C file into the project's format
+	@scripts/format.sh
+
+pre-push: ## what CI will say: each new commit builds, a fresh clone passes
+	@scripts/pre_push.sh
+
+clean: ## forget everything that was built
+	@rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22

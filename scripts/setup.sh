@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Install the Debian packages of some groups: scripts/setup.sh GROUP...
+#
+# The groups are in scripts/packages.list. When nothing is missing this is one dpkg-query and no
+# network. As root, or with a sudo that asks nothing, it installs; else it prints what to run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# The entries of the groups named in the arguments.
+wanted() {
+    local group package
+    while read -r group package _; do
+        [[ " $* " == *" $group "* ]] && printf '%s\n' "$package"
+    done < <(grep -Ev '^(#|[[:space:]]*$)' scripts/packages.list)
+    return 0
+}
+
+installed() { # Names of the installed ones among the arguments.
+    { dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true; } |
+        sed -n 's/^installed //p'
+}
+
+# The first alternative that the archive has; the first of all if it has none, for apt to complain.
+choose() {
+    local name
+    for name in ${1//|/ }; do
+        if [[ -n "$(apt-cache madison "$name" 2>/dev/null)" ]]; then
+            echo "$name"
+            return
+        fi
+    done
+    echo "${1%%|*}"
+}
+
+mapfile -t entries < <(wanted "$@")
+((${#entries[@]})) || { say "no such group: $*"; exit 2; }
+
+if ! command -v dpkg-query >/dev/null; then
+    say "not a Debian system: installing nothing; needed are (Debian's names): ${entries[*]}"
+    exit 0
+fi
+
+# shellcheck disable=SC2086  # Alternatives are split into words on purpose.
+have=" $(installed $(printf '%s ' "${entries[@]//|/ }") | tr '\n' ' ')"
+missing=()
+for entry in "${entries[@]}"; do
+    found=
+    for name in ${entry//|/ }; do
+        [[ "$have" == *" $name "* ]] && found=1
+    done
+    [[ -n "$found" ]] || missing+=("$entry")
+done
+((${#missing[@]})) || exit 0
+
+if [[ $EUID -eq 0 ]]; then
+    as_root=(env)
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    as_root=(sudo env)
+else
+    names=()
+    for entry in "${missing[@]}"; do names+=("$(choose "$entry")"); done
+    say "these packages are missing; run this, then try again:"
+    say "    sudo apt-get update && sudo apt-get install -y --no-install-recommends ${names[*]}"
+    exit 1
+fi
+
+say "installing ${missing[*]}"
+"${as_root[@]}" apt-get -q update >&2
+names=()
+for entry in "${missing[@]}"; do names+=("$(choose "$entry")"); done
+"${as_root[@]}" DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -y --no-install-recommends install "${names[@]}" >&2
