@@ -4,8 +4,8 @@
  * One side of an open channel: a ring to write, a ring to read, and the peer's doorbell.
  *
  * Both roles have the same endpoint, so a driver's code for moving packets does not know whether
- * it runs in a guest or in a host. The guest and the host core fill one in when a channel opens
- * and empty it when the channel closes.
+ * it runs in a guest or in a host. The guest and the host core make one ready when a channel opens
+ * and forget it when the channel closes.
  *
  * What may run beside what: one writer and one reader a channel, each at most one at a time; the
  * writer and the reader may be different threads or VPs. Writer functions say "writer", reader
@@ -14,29 +14,60 @@
 #ifndef VMB_ENDPOINT_H
 #define VMB_ENDPOINT_H
 
+#include <vmbus/proto/packet.h>
 #include <vmbus/ring.h>
 #include <vmbus/status.h>
 #include <vmbus/types.h>
 
 VMB_BEGIN_DECLS
 
-/** Embed it or let the core keep it; the members are private. */
+/** Embed it or let the core keep it; the members are private but for the rings' counters. */
 struct vmb_endpoint {
     struct vmb_ring_tx tx;
     struct vmb_ring_rx rx;
-    void (*ring_doorbell)(void *context); /**< Wakes the peer; set by the core that owns us. */
+    void (*ring_doorbell)(void *context);
     void *doorbell_context;
 };
+
+/** Where a channel's rings lie, seen from one side. */
+struct vmb_endpoint_rings {
+    void VMB_SHARED *tx_control; /**< Control page of the ring we write; its data follows it. */
+    void VMB_SHARED *rx_control; /**< Control page of the ring we read; its data follows it. */
+    uint32_t tx_data_bytes;      /**< Without the control page. */
+    uint32_t rx_data_bytes;
+};
+
+/**
+ * Make an endpoint of two rings that the opener has formatted. For the cores; drivers get theirs
+ * ready.
+ *
+ * @param rings             Read before this returns; the mappings stay as long as the endpoint.
+ * @param ring_doorbell     Wakes the peer. Called by the writer's and the reader's functions, in
+ *                          whatever context these were called.
+ * @param doorbell_context  Passed to it.
+ *
+ * @retval VMB_OK                    Write and read.
+ * @retval VMB_ERR_INVALID_ARGUMENT  No ring has such a size or alignment, or no doorbell.
+ * @retval VMB_ERR_PEER              The indices in a ring make no sense: refuse to open.
+ *
+ * Context: any; nobody uses the endpoint meanwhile.
+ */
+VMB_NODISCARD vmb_status vmb_endpoint_init(struct vmb_endpoint *endpoint,
+                                           const struct vmb_endpoint_rings *rings,
+                                           void (*ring_doorbell)(void *context),
+                                           void *doorbell_context);
+
+/* ---- Writer ---------------------------------------------------------------------------------- */
 
 /**
  * Stage one in-band packet without telling the peer yet.
  *
- * @param payload              Slices, sent one after the other; read before this returns.
- * @param transaction_id       Comes back in the completion; 0 if none is asked for.
- * @param want_completion      The peer must answer with exactly one completion.
+ * @param payload          Slices, sent one after the other; read before this returns.
+ * @param transaction_id   Comes back in the completion; 0 if none is asked for.
+ * @param want_completion  The peer must answer with exactly one completion.
  *
  * @retval VMB_OK                    Staged. vmb_endpoint_flush() makes it visible.
- * @retval VMB_ERR_RING_FULL         No space: flush, vmb_endpoint_wait_space(), try again on event.
+ * @retval VMB_ERR_RING_FULL         No space: vmb_endpoint_wait_space(), try again on event.
  * @retval VMB_ERR_INVALID_ARGUMENT  Larger than this ring could ever take.
  * @retval VMB_ERR_PEER              The peer broke the ring: close the channel.
  *
@@ -49,15 +80,12 @@ VMB_NODISCARD vmb_status vmb_endpoint_stage(struct vmb_endpoint *endpoint,
 /**
  * Stage a packet of any type with a type-specific header, such as GPA-direct.
  *
- * @param type              A VMB_PACKET_* type of <vmbus/proto/packet.h>.
- * @param flags             0 or VMB_PACKET_FLAG_COMPLETION.
- * @param extra_header      The type-specific header, encoded; its length a multiple of 8.
+ * @param packet  Type, flags, transaction id and header; read before this returns.
  *
  * Results and context as vmb_endpoint_stage().
  */
-VMB_NODISCARD vmb_status vmb_endpoint_stage_typed(struct vmb_endpoint *endpoint, uint16_t type,
-                                                  uint16_t flags, uint64_t transaction_id,
-                                                  const struct vmb_slice *extra_header,
+VMB_NODISCARD vmb_status vmb_endpoint_stage_typed(struct vmb_endpoint *endpoint,
+                                                  const struct vmb_packet_out *packet,
                                                   const struct vmb_slice *payload,
                                                   uint32_t slice_count);
 
@@ -90,11 +118,15 @@ VMB_NODISCARD vmb_status vmb_endpoint_complete(struct vmb_endpoint *endpoint,
                                                uint32_t payload_bytes);
 
 /**
- * Ask for an event once @p payload_bytes can be staged.
+ * Flush, then ask for an event once @p payload_bytes can be staged as an in-band packet or a
+ * completion.
  *
- * @retval VMB_OK             There is space now; no event will come for it.
- * @retval VMB_ERR_RING_FULL  An event follows as soon as the peer has made the space.
- * @retval VMB_ERR_PEER       The peer broke the ring: close the channel.
+ * A later request replaces this one. Ask for more than one packet to be woken less often.
+ *
+ * @retval VMB_OK                    There is space now; no event will come for it.
+ * @retval VMB_ERR_RING_FULL         An event follows as soon as the peer has made the space.
+ * @retval VMB_ERR_INVALID_ARGUMENT  Larger than this ring could ever take.
+ * @retval VMB_ERR_PEER              The peer broke the ring: close the channel.
  *
  * Context: isr-ok; writer.
  */
@@ -102,14 +134,25 @@ VMB_NODISCARD vmb_status vmb_endpoint_wait_space(struct vmb_endpoint *endpoint,
                                                  uint32_t payload_bytes);
 
 /**
+ * The largest payload of an in-band packet or a completion that the ring takes when it is empty.
+ *
+ * Context: isr-ok; anybody.
+ */
+uint32_t vmb_endpoint_payload_limit(const struct vmb_endpoint *endpoint);
+
+/* ---- Reader ---------------------------------------------------------------------------------- */
+
+/**
  * Copy the next packet out of the ring.
  *
  * @param buffer      Receives the payload, rounded up to 8 bytes as it travelled.
- * @param out_packet  Type, flags, transaction id and sizes of the packet.
+ * @param out_packet  Type, flags, transaction id and sizes. Written on VMB_OK and
+ *                    VMB_ERR_TOO_SMALL.
  *
  * @retval VMB_OK              One packet taken. Its space goes back at vmb_endpoint_release().
  * @retval VMB_ERR_RING_EMPTY  Nothing to read.
- * @retval VMB_ERR_TOO_SMALL   Needs out_packet->payload_bytes. Nothing taken.
+ * @retval VMB_ERR_TOO_SMALL   Needs out_packet->payload_bytes. Nothing taken: come back with more,
+ *                             or drop it with vmb_endpoint_skip().
  * @retval VMB_ERR_PEER        The peer broke the ring: close the channel.
  *
  * Context: isr-ok; reader. Bounded by the packet.
@@ -118,12 +161,54 @@ VMB_NODISCARD vmb_status vmb_endpoint_receive(struct vmb_endpoint *endpoint, voi
                                               uint32_t buffer_bytes, struct vmb_packet *out_packet);
 
 /**
+ * Copy the type-specific header of a packet that was received, until vmb_endpoint_release().
+ *
+ * @param buffer  Receives packet->header_bytes - VMB_PACKET_DESCRIPTOR_BYTES bytes.
+ *
+ * @retval VMB_OK             Copied. Parse the copy.
+ * @retval VMB_ERR_TOO_SMALL  The header is longer than @p buffer_bytes; nothing copied.
+ *
+ * Context: isr-ok; reader.
+ */
+VMB_NODISCARD vmb_status vmb_endpoint_receive_header(struct vmb_endpoint *endpoint,
+                                                     const struct vmb_packet *packet, void *buffer,
+                                                     uint32_t buffer_bytes);
+
+/**
+ * Take the packet that did not fit the buffer, without looking at its payload.
+ *
+ * @param packet  As the vmb_endpoint_receive() just before gave it with VMB_ERR_TOO_SMALL.
+ *
+ * Context: isr-ok; reader.
+ */
+void vmb_endpoint_skip(struct vmb_endpoint *endpoint, const struct vmb_packet *packet);
+
+/**
  * Give the space of all packets received so far back to the peer, and ring its doorbell if it
  * waits for that much.
  *
  * Context: isr-ok; reader. Call it once per batch, at the latest before waiting for an event.
  */
 void vmb_endpoint_release(struct vmb_endpoint *endpoint);
+
+/**
+ * Ask the peer not to signal new packets: the reader is awake. A hint; it may signal all the same.
+ *
+ * The guest core does this for channels of VMB_NOTIFY_DEFERRED; drivers need not.
+ *
+ * Context: isr-ok; reader.
+ */
+void vmb_endpoint_mask(struct vmb_endpoint *endpoint);
+
+/**
+ * Release, ask for signals again, and look once more.
+ *
+ * @retval true   There is something to read, or the ring is broken: mask and read on.
+ * @retval false  The next packet is signalled.
+ *
+ * Context: isr-ok; reader.
+ */
+VMB_NODISCARD bool vmb_endpoint_unmask(struct vmb_endpoint *endpoint);
 
 VMB_END_DECLS
 
