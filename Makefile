@@ -4,11 +4,12 @@
 .PHONY: all build demo test interop-guest format pre-push clean help
 .DEFAULT_GOAL := all
 
-all: build ## build/vmbus, the library and everything else (installs what is missing)
+all: build ## build/vmbus and everything else; installs the packages that are missing
 
 build:
 	@scripts/setup.sh build tool
 	@scripts/build.sh build
+	@[ ! -f examples/bare-metal/build.sh ] || bash examples/bare-metal/build.sh build
 
 demo: build ## a host and a guest on this machine: negotiate, open, talk
 	@build/vmbus demo

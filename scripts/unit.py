@@ -49,9 +49,12 @@ def run(folder: Path, skip: list[str], wrapper: list[str]) -> list[dict[str, Any
 
 
 def cases(program: dict[str, Any]) -> Iterator[str]:
-    """The outcome of each case of a program: passed, failed or skipped."""
+    """The outcome of each case of a program: passed, failed or skipped.
+
+    Cases are the "ok" and "not ok" lines that cmocka writes; a program without any is one case.
+    """
     found = [
-        "failed" if verdict == "not ok" else "skipped" if skip else "passed"
+        "skipped" if skip else "passed" if verdict == "ok" else "failed"
         for verdict, skip in CASE.findall(program.get("stdout", ""))
     ]
     yield from found
