@@ -26,6 +26,8 @@ FLAGS = (
     "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wundef -Werror "
     "-Wstrict-prototypes -Wmissing-prototypes"
 ).split()
+OURS = ("vmb_", "vmbi_")
+WINDOWS_STRING = "??_C@"  # Strings that its linker merges are global there.
 MEMORY = {"memcpy", "memmove", "memset", "memcmp"}
 WRITABLE = re.compile(r"^\.(data|bss|sdata|sbss|tdata|tbss|ldata|lbss|init_array|ctors)\b")
 
@@ -86,11 +88,16 @@ def symbols(machine: Machine, objects: list[Path]) -> Iterator[tuple[str, str]]:
 def check_symbols(machine: Machine, objects: list[Path]) -> Iterator[str]:
     found = list(symbols(machine, objects))
     defined = {name for kind, name in found if kind not in "Uw"}
-    for name in sorted({name for kind, name in found if kind in "Uw"} - defined - MEMORY):
-        yield f"needs {name}, which a kernel may not have"
-    for name in sorted(defined):
-        if not name.startswith(("vmb_", "vmbi_", "??_C@")):  # The last: Windows' merged strings.
-            yield f"the global symbol {name} is outside our names"
+    missing = {name for kind, name in found if kind in "Uw"} - defined - MEMORY
+    ours = {name for name in missing if name.startswith(OURS)}
+    strange = {name for name in defined if not name.startswith((*OURS, WINDOWS_STRING))}
+    for names, what in (
+        (ours, "used but in no file of sources.list"),
+        (missing - ours, "needed, and a kernel may not have it"),
+        (strange, "a global symbol outside our names"),
+    ):
+        if names:
+            yield f"{what}: {' '.join(sorted(names))}"
     for kind, name in sorted(found):
         if kind == "C":
             yield f"{name} is writable data"

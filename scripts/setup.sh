@@ -36,6 +36,11 @@ choose() {
     echo "${1%%|*}"
 }
 
+names() { # What to install, in words.
+    local entry
+    for entry in "${missing[@]}"; do choose "$entry"; done | tr '\n' ' '
+}
+
 mapfile -t entries < <(wanted "$@")
 ((${#entries[@]})) || { say "no such group: $*"; exit 2; }
 
@@ -61,16 +66,23 @@ if [[ $EUID -eq 0 ]]; then
 elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     as_root=(sudo env)
 else
-    names=()
-    for entry in "${missing[@]}"; do names+=("$(choose "$entry")"); done
     say "these packages are missing; run this, then try again:"
-    say "    sudo apt-get update && sudo apt-get install -y --no-install-recommends ${names[*]}"
+    say "    sudo apt-get update && sudo apt-get install -y --no-install-recommends $(names)"
     exit 1
 fi
 
-say "installing ${missing[*]}"
-"${as_root[@]}" apt-get -q update >&2
-names=()
-for entry in "${missing[@]}"; do names+=("$(choose "$entry")"); done
-"${as_root[@]}" DEBIAN_FRONTEND=noninteractive \
-    apt-get -q -y --no-install-recommends install "${names[@]}" >&2
+apt() {
+    "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
+        -o DPkg::Lock::Timeout=600 --no-install-recommends "$@"
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt update >"$log" 2>&1 || true # Another apt may hold the lists: then they are fresh.
+say "installing $(names)"
+# shellcheck disable=SC2046  # One word a package.
+if ! apt install $(names) >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    say "apt-get could not install them; see above"
+    exit 1
+fi

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build/test/log"
 STEPS = ROOT / "tests/steps.list"
 TAIL_LINES = 60
-LIMIT_SECONDS = 900
+LIMIT_SECONDS = 600
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 
 

@@ -36,14 +36,17 @@ def plain_layout() -> list[str]:
     return ["--wrapper", "setarch -R"] if probe.returncode == 0 else []
 
 
-def run(folder: Path, skip: list[str], wrapper: list[str]) -> list[dict[str, Any]]:
+def slow(options: list[str]) -> bool:
+    """Emulated or instrumented: give the programs more time."""
+    return any(option.startswith(("--cross-file", "-Db_sanitize")) for option in options)
+
+
+def run(folder: Path, options: list[str]) -> list[dict[str, Any]]:
     """Run everything; Meson's record of each program."""
     log = folder / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
     meson = "/usr/bin/meson" if Path("/usr/bin/meson").exists() else "meson"
-    command = [meson, "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs", *wrapper]
-    for suite in skip:
-        command += ["--no-suite", suite]
+    command = [meson, "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs", *options]
     subprocess.run(command, cwd=ROOT, check=False)
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -75,8 +78,10 @@ def main() -> int:
     folder = ROOT / "build/test" / arguments.name
     if not build(folder, options):
         return 1
-    wrapper = plain_layout() if arguments.plain_layout else []
-    outcomes = [o for p in run(folder, arguments.skip, wrapper) for o in cases(p)]
+    how = [word for suite in arguments.skip for word in ("--no-suite", suite)]
+    how += plain_layout() if arguments.plain_layout else []
+    how += ["--timeout-multiplier", "4"] if slow(options) else []
+    outcomes = [outcome for program in run(folder, how) for outcome in cases(program)]
     passed, failed = outcomes.count("passed"), outcomes.count("failed")
     skipped = outcomes.count("skipped")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
