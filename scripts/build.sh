@@ -54,4 +54,4 @@ printf '%s\n' "$layout" >"$dir/.layout"
 if [[ -t 1 ]]; then
     exec ninja -C "$dir"
 fi
-ninja -C "$dir" --quiet | sed '/^ninja: no work to do/d'
+quietly ninja -C "$dir"

@@ -10,13 +10,8 @@ cd "$(dirname "$0")/.."
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-# The entries of the groups named in the arguments.
-wanted() {
-    local group package
-    while read -r group package _; do
-        [[ " $* " == *" $group "* ]] && printf '%s\n' "$package"
-    done < <(grep -Ev '^(#|[[:space:]]*$)' scripts/packages.list)
-    return 0
+wanted() { # The packages of the groups in the arguments.
+    awk -v groups=" $* " '!/^#/ && NF && index(groups, " " $1 " ") { print $2 }' scripts/packages.list
 }
 
 installed() { # Names of the installed ones among the arguments.
@@ -41,7 +36,8 @@ names() { # What to install, in words.
     for entry in "${missing[@]}"; do choose "$entry"; done | tr '\n' ' '
 }
 
-mapfile -t entries < <(wanted "$@")
+# shellcheck disable=SC2207  # No package name has blanks or wildcards.
+entries=($(wanted "$@"))
 ((${#entries[@]})) || { say "no such group: $*"; exit 2; }
 
 if ! command -v dpkg-query >/dev/null; then
@@ -49,7 +45,7 @@ if ! command -v dpkg-query >/dev/null; then
     exit 0
 fi
 
-# shellcheck disable=SC2086  # Alternatives are split into words on purpose.
+# shellcheck disable=SC2046  # One word a package.
 have=" $(installed $(printf '%s ' "${entries[@]//|/ }") | tr '\n' ' ')"
 missing=()
 for entry in "${entries[@]}"; do
