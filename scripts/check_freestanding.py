@@ -36,26 +36,32 @@ WRITABLE = re.compile(r"^\.(data|bss|sdata|sbss|tdata|tbss|ldata|lbss|init_array
 class Machine:
     name: str
     compiler: str
-    flags: str
-    tools: str = ""  # Prefix of nm and size.
+    flags: list[str]
+    tools: str  # What stands before nm and size.
 
 
+def gcc(name: str, prefix: str, flags: str) -> Machine:
+    return Machine(name, prefix + "gcc", ["-fno-pic", *flags.split()], prefix)
+
+
+def clang(name: str, target: str, flags: str) -> Machine:
+    arguments = ["-target", target, "-fno-pic", *flags.split()]
+    return Machine(name, "clang", arguments, "x86_64-linux-gnu-")
+
+
+X86_64 = "-mno-red-zone -mgeneral-regs-only"
+AARCH64 = "-mgeneral-regs-only -mno-outline-atomics -mstrict-align"
 MACHINES = [
-    Machine("x86_64", "gcc", "-fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only"),
-    Machine("x86_64-debug", "gcc", "-fno-pic -mno-red-zone -mgeneral-regs-only -DVMB_DEBUG"),
-    Machine("x86_64-small", "gcc", "-fno-pic -mno-red-zone -Os"),
-    Machine("x86_64-clang", "clang", "-fno-pic -mcmodel=kernel -mno-red-zone -mno-sse"),
-    Machine("x86_64-uefi", "clang", "--target=x86_64-unknown-windows -mno-sse -mno-stack-arg-probe"),
-    Machine("x86_64-shared", "clang", "-fno-pic -DVMB_CHECK_SHARED"),
-    Machine("i386", "i686-linux-gnu-gcc", "-fno-pic -mgeneral-regs-only", "i686-linux-gnu-"),
-    Machine(
-        "aarch64",
-        "aarch64-linux-gnu-gcc",
-        "-fno-pic -mgeneral-regs-only -mno-outline-atomics -mstrict-align",
-        "aarch64-linux-gnu-",
-    ),
-    Machine("riscv64", "riscv64-linux-gnu-gcc", "-fno-pic -mcmodel=medany", "riscv64-linux-gnu-"),
-    Machine("s390x", "s390x-linux-gnu-gcc", "-fno-pic -msoft-float", "s390x-linux-gnu-"),
+    gcc("x86_64", "x86_64-linux-gnu-", f"{X86_64} -mcmodel=kernel"),
+    gcc("x86_64-debug", "x86_64-linux-gnu-", f"{X86_64} -DVMB_DEBUG"),
+    gcc("x86_64-small", "x86_64-linux-gnu-", f"{X86_64} -Os"),
+    clang("x86_64-clang", "x86_64-linux-gnu", "-mcmodel=kernel -mno-red-zone -mno-sse"),
+    clang("x86_64-uefi", "x86_64-unknown-windows", "-mno-sse -mno-stack-arg-probe"),
+    clang("x86_64-shared", "x86_64-linux-gnu", "-DVMB_CHECK_SHARED"),
+    gcc("i386", "i686-linux-gnu-", "-mgeneral-regs-only"),
+    gcc("aarch64", "aarch64-linux-gnu-", AARCH64),
+    gcc("riscv64", "riscv64-linux-gnu-", "-mcmodel=medany"),
+    gcc("s390x", "s390x-linux-gnu-", "-msoft-float"),
 ]
 
 
@@ -72,7 +78,7 @@ def compile_one(machine: Machine, source: str) -> tuple[Path, str]:
     """The object and what the compiler had to say."""
     target = OUTPUT / machine.name / (Path(source).stem + ".o")
     target.parent.mkdir(parents=True, exist_ok=True)
-    command = [machine.compiler, *FLAGS, *machine.flags.split(), "-c", source, "-o", str(target)]
+    command = [machine.compiler, *FLAGS, *machine.flags, "-c", source, "-o", str(target)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return target, result.stderr if result.returncode != 0 else ""
 
@@ -122,11 +128,12 @@ def code_bytes(machine: Machine) -> int:
     return sum(n for _, name, n in sections(machine, objects) if name.startswith(".text"))
 
 
-def check(machine: Machine, pool: ThreadPoolExecutor) -> list[str]:
+def check(machine: Machine, listed: list[str], pool: ThreadPoolExecutor) -> list[str]:
+    """What is wrong with these sources on this machine."""
     if not shutil.which(machine.compiler):
         return [f"no {machine.compiler}: run scripts/setup.sh test"]
     shutil.rmtree(OUTPUT / machine.name, ignore_errors=True)
-    results = list(pool.map(lambda source: compile_one(machine, source), sources()))
+    results = list(pool.map(lambda source: compile_one(machine, source), listed))
     faults = [text for _, text in results if text]
     if faults:
         return faults
@@ -141,7 +148,7 @@ def main(arguments: list[str]) -> int:
     failed = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for machine in machines:
-            faults = check(machine, pool)
+            faults = check(machine, sources(), pool)
             failed += bool(faults)
             for fault in faults:
                 print(f"{machine.name}: {fault}")

@@ -33,28 +33,29 @@ FUNCTION = re.compile(
 )
 
 
-def compiler(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
-    command = [*arguments, "-ffreestanding", f"-I{INCLUDE}", "-"]
+def compiler(arguments: list[str], text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [*arguments, "-ffreestanding", f"-I{INCLUDE}", f"-I{folder}", "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
-def check_compiles(name: str) -> Iterator[str]:
+def check_compiles(name: str, folder: Path) -> Iterator[str]:
     """Twice, so that the guard works too."""
     text = f"#include <{name}>\n#include <{name}>\nextern int vmb_alone;\n"
     for base in COMPILERS:
-        result = compiler([*base, *WARNINGS, "-fsyntax-only"], text)
+        result = compiler([*base, *WARNINGS, "-fsyntax-only"], text, folder)
         if result.returncode != 0:
             yield f"alone with {' '.join(base)}:\n{result.stderr}"
 
 
-def macros(text: str) -> set[str]:
-    result = compiler(["gcc", "-std=c11", "-xc", "-dM", "-E"], text)
+def macros(text: str, folder: Path) -> set[str]:
+    result = compiler(["gcc", "-std=c11", "-xc", "-dM", "-E"], text, folder)
     return set(re.findall(r"^#define (\w+)", result.stdout, re.MULTILINE))
 
 
-def check_macros(name: str) -> Iterator[str]:
+def check_macros(name: str, folder: Path) -> Iterator[str]:
     standard = "".join(f"#include <{header}>\n" for header in STANDARD)
-    for macro in sorted(macros(f"{standard}#include <{name}>\n") - macros(standard)):
+    text = f"{standard}#include <{name}>\n"
+    for macro in sorted(macros(text, folder) - macros(standard, folder)):
         if not macro.startswith(("VMB_", "vmb_")):
             yield f"defines the macro {macro}"
 
@@ -74,10 +75,15 @@ def check_comments(text: str) -> Iterator[str]:
             yield f'line {line}: the comment of {match["name"]} has no "Context:" line'
 
 
-def check(path: Path) -> list[str]:
-    name = path.relative_to(INCLUDE).as_posix()
-    faults = [*check_compiles(name), *check_macros(name), *check_comments(path.read_text())]
-    return [f"include/{name}: {fault}" for fault in faults]
+def check(path: Path, folder: Path = INCLUDE) -> list[str]:
+    """What is wrong with a header below folder."""
+    name = path.relative_to(folder).as_posix()
+    faults = [
+        *check_compiles(name, folder),
+        *check_macros(name, folder),
+        *check_comments(path.read_text()),
+    ]
+    return [f"{name}: {fault}" for fault in faults]
 
 
 def main() -> int:

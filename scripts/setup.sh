@@ -11,7 +11,11 @@ cd "$(dirname "$0")/.."
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 wanted() { # The packages of the groups in the arguments.
-    awk -v groups=" $* " '!/^#/ && NF && index(groups, " " $1 " ") { print $2 }' scripts/packages.list
+    local arch
+    arch=$(dpkg --print-architecture 2>/dev/null || true)
+    awk -v groups=" $* " -v except="!$arch" \
+        '!/^#/ && NF && index(groups, " " $1 " ") && $3 != except { print $2 }' \
+        scripts/packages.list
 }
 
 installed() { # Names of the installed ones among the arguments.
