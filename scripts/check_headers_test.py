@@ -14,12 +14,14 @@ FILE = "/** @file Planted. */\n#ifndef VMB_PLANTED_H\n#define VMB_PLANTED_H\n"
 TYPES = "#include <vmbus/types.h>\nVMB_BEGIN_DECLS\n"
 END = "VMB_END_DECLS\n#endif\n"
 GOOD = "/**\n * Does f.\n *\n * Context: isr-ok.\n */\n"
+SAME = "/**\n * Does g.\n *\n * Results and context as\n * vmb_f().\n */\n"
 SILENT = "/** Does f. */\n"
 
 # What the one fault's message has in it ("" for none), and the header's body.
 CASES = [
     ("", ""),
     ("", GOOD + "VMB_NODISCARD int vmb_f(const struct vmb_guid *a,\n              int b);\n"),
+    ("", GOOD + "int vmb_f(void);\n\n" + SAME + "int vmb_g(void);\n"),
     ("", "struct vmb_s {\n    int (*f)(void *vmb_context);\n};\n"),
     ("", GOOD + "VMB_INLINE int vmb_f(void)\n{\n    return 1;\n}\n"),
     ("vmb_f has no comment", "int vmb_f(void);\n"),

@@ -47,6 +47,13 @@ take_amalgamation() { # And as one file, compiled by itself with every warning.
     "$cc" -std=c11 -Idist/include -o hello "$here/hello.c" vmbus.o
 }
 
+take_override() { # With the compiler's, the CPU's and libc's part replaced.
+    # shellcheck disable=SC2046  # One word a source.
+    "$cc" -std=c11 -Wall -Wextra -Werror -I"$root/include" -I"$root/src" -I"$here/override" \
+        -DVMB_OVERRIDE_COMPILER -DVMB_OVERRIDE_ATOMIC -DVMB_OVERRIDE_STRING \
+        -o hello "$here/hello.c" "$here/override/kernel.c" $(sources)
+}
+
 take_installed() { # From where it was installed, by way of pkg-config.
     "$meson" setup built "$root" --prefix "$PWD/prefix" -Dtools=disabled -Dtests=disabled
     "$meson" install -C built
@@ -57,7 +64,7 @@ take_installed() { # From where it was installed, by way of pkg-config.
 }
 
 kinds=("$@")
-((${#kinds[@]})) || kinds=(cc make cmake cmake-sources meson amalgamation installed)
+((${#kinds[@]})) || kinds=(cc make cmake cmake-sources meson amalgamation override installed)
 passed=0 failed=0
 for kind in "${kinds[@]}"; do
     rm -rf "${work:?}/$kind"
