@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test interop-guest format pre-push clean help
+.PHONY: all build demo test fuzz interop-guest format pre-push clean help
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -17,6 +17,10 @@ demo: build ## a host and a guest on this machine: negotiate, open, talk
 test: ## everything that CI runs; ends with "N passed, N failed". STEPS="asan rooms" for some
 	@scripts/setup.sh build tool test
 	@scripts/test.py $(STEPS)
+
+fuzz: ## every decoder, 60 s each. T=packet for one, SECONDS=600 for longer
+	@scripts/setup.sh build test
+	@scripts/fuzz.sh --seconds $(or $(SECONDS),60) $(T)
 
 interop-guest: build ## an unmodified Linux as a guest of our host
 	@scripts/setup.sh interop

@@ -22,7 +22,7 @@ options() { printf '%s\n' "CC=${CC-}" "$@"; }
 
 layout() {
     find . \( -name .git -o -path ./build \) -prune -o \
-        \( -name meson.build -o -path './tests/*/*.c' \) -print | LC_ALL=C sort
+        \( -name meson.build -o -path './tests/*/*.c' -o -path './fuzz/*.c' \) -print | LC_ALL=C sort
 }
 
 same() { [[ -f $dir/$1 && "$(<"$dir/$1")" == "$2" ]]; } # File $1 of the build folder holds text $2.
