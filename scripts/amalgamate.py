@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Make one source file of the library: scripts/amalgamate.py [OUT_DIR], by default build/dist.
+"""Make one source file of the library: scripts/amalgamate.py [--prefix NAME] [OUT_DIR]
 
-OUT_DIR gets vmbus.c and include/vmbus/: compile the one with -I of the other and the library is
-in. Sources follow sources.list; a private header is put where it is first included.
+OUT_DIR, by default build/dist, gets vmbus.c and include/vmbus/: compile the one with -I of the
+other and the library is in. Sources follow sources.list; a private header is put where it is first
+included. With --prefix old, every vmb_ and VMB_ becomes old_ and OLD_, so that two versions of the
+library can be in one kernel.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
+NAME = re.compile(r"\b(vmb|VMB)(i|I)?_")
 VERSION = re.compile(r"\bversion: '([^']+)'")
 
 BANNER = """\
@@ -57,14 +60,31 @@ def amalgamation() -> str:
     return text
 
 
-def main(arguments: list[str]) -> int:
-    output = Path(arguments[0]) if arguments else ROOT / "build/dist"
-    shutil.rmtree(output / "include", ignore_errors=True)
-    shutil.copytree(ROOT / "include", output / "include")
-    (output / "vmbus.c").write_text(amalgamation())
-    print(f"{output}/vmbus.c, {output}/include/")
-    return 0
+def rename(text: str, prefix: str) -> str:
+    """The text with our names under another prefix."""
+
+    def replace(match: re.Match[str]) -> str:
+        base = prefix.upper() if match[1].isupper() else prefix
+        return f"{base}{match[2] or ''}_"
+
+    return NAME.sub(replace, text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--prefix", default="vmb")
+    parser.add_argument("output", nargs="?", type=Path, default=ROOT / "build/dist")
+    arguments = parser.parse_args()
+    shutil.rmtree(arguments.output / "include", ignore_errors=True)
+    files = {"vmbus.c": amalgamation()}
+    for header in sorted((ROOT / "include").rglob("*.h")):
+        files[header.relative_to(ROOT).as_posix()] = header.read_text()
+    for name, text in files.items():
+        target = arguments.output / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(rename(text, arguments.prefix))
+    print(f"{arguments.output}/vmbus.c, {arguments.output}/include/")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -16,10 +16,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "include"
-WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror".split()
+WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wundef -Werror".split()
 COMPILERS = [
-    ["gcc", "-std=c11", "-xc", "-Wstrict-prototypes"],
-    ["clang", "-std=c11", "-xc", "-Wstrict-prototypes"],
+    ["gcc", "-std=c11", "-xc", "-Wshadow", "-Wstrict-prototypes"],
+    ["clang", "-std=c11", "-xc", "-Wshadow", "-Wstrict-prototypes"],
     ["g++", "-std=c++17", "-xc++"],
     ["clang++", "-std=c++17", "-xc++"],
 ]

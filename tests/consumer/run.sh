@@ -47,6 +47,18 @@ take_amalgamation() { # And as one file, compiled by itself with every warning.
     "$cc" -std=c11 -Idist/include -o hello "$here/hello.c" vmbus.o
 }
 
+take_two() { # Two versions in one program, one of them under another prefix.
+    "$root/scripts/amalgamate.py" new
+    "$root/scripts/amalgamate.py" --prefix old old
+    sed 's/vmb_/old_/g; s/VMB_/OLD_/g; s/main/old_main/' "$here/hello.c" >old.c
+    sed 's/return/return old_main() +/; 1i int old_main(void);' "$here/hello.c" >new.c
+    for one in old new; do
+        "$cc" -std=c11 -Wall -Wextra -Werror -I$one/include -c -o $one-vmbus.o $one/vmbus.c
+        "$cc" -std=c11 -I$one/include -c -o $one.o $one.c
+    done
+    "$cc" -o hello old.o old-vmbus.o new.o new-vmbus.o
+}
+
 take_override() { # With the compiler's, the CPU's and libc's part replaced.
     # shellcheck disable=SC2046  # One word a source.
     "$cc" -std=c11 -Wall -Wextra -Werror -I"$root/include" -I"$root/src" -I"$here/override" \
@@ -64,7 +76,7 @@ take_installed() { # From where it was installed, by way of pkg-config.
 }
 
 kinds=("$@")
-((${#kinds[@]})) || kinds=(cc make cmake cmake-sources meson amalgamation override installed)
+((${#kinds[@]})) || kinds=(cc make cmake cmake-sources meson amalgamation two override installed)
 passed=0 failed=0
 for kind in "${kinds[@]}"; do
     rm -rf "${work:?}/$kind"
