@@ -54,11 +54,11 @@ struct vmb_channel_open_options {
 
 /** Counters of a channel; they only grow. */
 struct vmb_channel_counters {
-    uint64_t started;      /**< Events that started the handler or made it due. */
+    uint64_t interrupts;   /**< Times an event started the handler. */
     uint64_t coalesced;    /**< Events that found it running or due: it ran again. */
     uint64_t handler_runs; /**< Calls of on_event. */
     uint64_t opens;        /**< Times it was open. */
-    uint64_t packets_sent;
+    uint64_t packets_sent; /**< Over all its opens, as all that follow. */
     uint64_t packets_received;
     uint64_t ring_full;      /**< Times a packet found no space. */
     uint64_t signals_sent;   /**< Doorbells rung. */
@@ -121,6 +121,7 @@ VMB_NODISCARD vmb_status vmb_channel_set_target_vp(struct vmb_channel *channel, 
  *
  * @retval VMB_OK               Gone.
  * @retval VMB_ERR_WRONG_STATE  Not rescinded, or already let go.
+ * @retval VMB_ERR_BUSY         A GPADL of the channel still exists: tear it down first.
  *
  * Context: control plane; also from within events.rescinded.
  */
@@ -135,21 +136,29 @@ VMB_NODISCARD vmb_status vmb_channel_let_go(struct vmb_channel *channel);
  */
 VMB_NODISCARD bool vmb_channel_rearm(struct vmb_channel *channel);
 
+/** A place in the queue of messages to the host. Private; embedded where there is one to send. */
+struct vmb_post {
+    struct vmb_post *next;
+    uint8_t kind; /* Whose it is, and so what is to be said. */
+    bool queued;
+};
+
 /** A device buffer that the host may access under a handle: a GPADL of the guest's. */
 struct vmb_gpadl {
     uint32_t handle; /**< To be named in the device's own protocol; 0 while there is none. */
 
     /* Private from here on. */
     uint8_t state;
-    bool owner_gone;
-    uint32_t word_total;
-    uint32_t word_next;
-    uint32_t range_index;
-    uint32_t range_word;
-    uint32_t range_count;
-    const struct vmb_gpadl_range *ranges;
+    struct vmb_post post;
     struct vmb_channel *channel;
-    struct vmb_gpadl *next;
+    struct vmb_gpadl *next; /* Of the GPADLs that the host knows or is being told of. */
+    const struct vmb_gpadl_range *ranges;
+    uint32_t range_count;
+    uint32_t words_total; /* Of 8 bytes: a range's head and its page numbers. */
+    uint32_t words_sent;
+    uint32_t range_index; /* Where the next word comes from. */
+    uint32_t range_word;
+    uint32_t bodies_sent;
     uint64_t deadline_ns;
     void (*done)(void *context, struct vmb_gpadl *gpadl, vmb_status status);
     void *done_context;

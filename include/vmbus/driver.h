@@ -45,7 +45,10 @@ struct vmb_driver {
 
     /** The channel is open. The endpoint stays valid until `closed` returns. Control plane. */
     void (*opened)(void *device, struct vmb_endpoint *endpoint);
-    /** The peer signalled: read until empty, go on writing if you waited for space. */
+    /**
+     * The peer signalled, or may have: read until empty, go on writing if you waited for space.
+     * A deferred handler that leaves packets in the ring is called again.
+     */
     void (*on_event)(void *device);
     /**
      * The channel is closed, or VMB_ERR_GONE: rescinded or revoked. Do not touch the endpoint once

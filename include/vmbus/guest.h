@@ -70,7 +70,10 @@ struct vmb_guest_platform {
 
     /** vmb_guest_poll() has work. isr-ok, any VP; may come often, may come while polling. */
     void (*work_ready)(void *context);
-    /** vmb_guest_run(guest, vp) has work. isr-ok, any VP. */
+    /**
+     * vmb_guest_run(guest, vp) has work. isr-ok, any VP. NULL: call it for every VP after each
+     * vmb_guest_poll() and whenever vmb_guest_on_interrupt() says so.
+     */
     void (*run_ready)(void *context, uint32_t vp);
     /** One line, no newline, at most 128 bytes. Rate-limited where a peer causes it. */
     vmb_log_function log;

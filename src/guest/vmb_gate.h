@@ -26,7 +26,7 @@
 #include <vmbus/platform/atomic.h>
 #include <vmbus/types.h>
 
-#define GATE_OPEN 1u
+#define GATE_OPEN    1u
 #define GATE_RUNNING 2u
 #define GATE_PENDING 4u
 

@@ -48,7 +48,7 @@ VMB_INLINE bool section_left(vmbi_section *section, uint32_t noted)
 
 /* The control plane's book. Tickets are compared by difference, so they may wrap. */
 struct vmbi_grace {
-    uint32_t *noted;        /* One count a section; of the period under way. */
+    uint32_t *noted; /* One count a section; of the period under way. */
     uint32_t section_count;
     uint32_t first_waiting; /* Sections before it have been seen to leave. */
     uint32_t running;       /* Ticket of the period under way; == completed if none. */

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Closing a channel: no handler starts, wait until none runs, tell the driver, tell the host, take
+ * the rings back (R6, R7). Also what leaving the bus does to each channel.
+ */
+#include "guest/vmb_guest_state.h"
+
+static void close_end(struct vmb_channel *channel, vmb_status status)
+{
+    vmb_channel_done done = channel->done;
+
+    channel->done = NULL;
+    if (done != NULL) {
+        done(channel->done_context, channel, status);
+    }
+}
+
+static void close_add_counters(struct vmb_ring_counters *sum, const struct vmb_ring_counters *part)
+{
+    sum->packets += part->packets;
+    sum->bytes += part->bytes;
+    sum->signals_sent += part->signals_sent;
+    sum->signals_spared += part->signals_spared;
+    sum->full += part->full;
+    sum->peer_faults += part->peer_faults;
+}
+
+/* The channel has no rings any more. What the host may still write is never used again. */
+void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go)
+{
+    struct vmb_guest *guest = channel->guest;
+
+    if (channel->ring_pages.base == NULL) {
+        return;
+    }
+    close_add_counters(&channel->tx_past, &channel->endpoint.tx.counters);
+    close_add_counters(&channel->rx_past, &channel->endpoint.rx.counters);
+    vmb_memset(&channel->endpoint, 0, sizeof(channel->endpoint));
+    if (host_let_go) {
+        guest->platform.unshare_pages(guest->platform.context, &channel->ring_pages);
+    } else {
+        guest->counters.pages_leaked += channel->ring_pages.page_count;
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "the host may still hold the rings: not reused",
+                       "relid", channel->relid);
+    }
+    channel->ring_pages.base = NULL;
+}
+
+/* Wait until no VP can hold what has just been closed or unmapped. */
+void vmbi_quiesce(struct vmb_channel *channel, enum channel_phase phase)
+{
+    struct vmb_guest *guest = channel->guest;
+
+    channel->phase = (uint8_t)phase;
+    channel->grace_ticket = vmbi_grace_begin(&guest->grace);
+    channel->next_quiescing = guest->quiescing;
+    guest->quiescing = channel;
+}
+
+void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason)
+{
+    gate_close(&channel->gate);
+    channel->end_status = reason;
+    vmbi_quiesce(channel, PHASE_CLOSE_QUIESCING);
+}
+
+vmb_status vmb_channel_close(struct vmb_channel *channel, vmb_channel_done done, void *done_context)
+{
+    if (channel->phase != PHASE_OPEN || channel->guest->state != BUS_CONNECTED) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    if (channel->modify != MODIFY_NONE) {
+        /* Once the host has heard CloseChannel it answers no ModifyChannel. */
+        vmbi_modify_end(channel, VMB_ERR_GONE);
+    }
+    channel->done = done;
+    channel->done_context = done_context;
+    vmbi_close_begin(channel, VMB_OK);
+    return VMB_OK;
+}
+
+/* Nobody is inside any more. */
+static void close_quiet(struct vmb_channel *channel)
+{
+    if (channel->phase == PHASE_RELEASE_QUIESCING) {
+        channel->phase = PHASE_RELEASE_TELLING;
+        vmbi_post_queue(channel->guest, &channel->post, POST_RELEASE);
+        return;
+    }
+    /* Before the callback: it may look at the state. */
+    channel->phase = PHASE_CLOSE_TELLING;
+    if (channel->driver->closed != NULL) {
+        channel->driver->closed(channel->device, channel->rescinded ? VMB_ERR_GONE : VMB_OK);
+    }
+    channel->target_vp = VMB_VP_NONE;
+    if (channel->rescinded) {
+        vmbi_close_unshare(channel, VMB_ERR_GONE); /* The host has closed it already. */
+    } else {
+        vmbi_post_queue(channel->guest, &channel->post, POST_CLOSE);
+    }
+}
+
+/* Look who has left meanwhile. True if somebody is still waited for. */
+bool vmbi_quiesce_poll(struct vmb_guest *guest)
+{
+    struct vmb_channel *waiting = guest->quiescing;
+
+    guest->quiescing = NULL;
+    while (waiting != NULL) {
+        struct vmb_channel *channel = waiting;
+
+        waiting = channel->next_quiescing;
+        if (guest->state == BUS_CONNECTED && gate_idle(&channel->gate) &&
+            vmbi_grace_over(&guest->grace, channel->grace_ticket)) {
+            close_quiet(channel);
+        } else {
+            channel->next_quiescing = guest->quiescing;
+            guest->quiescing = channel;
+        }
+    }
+    return guest->quiescing != NULL;
+}
+
+void vmbi_close_posted(struct vmb_channel *channel, vmb_status status)
+{
+    if (status != VMB_OK) {
+        /* The host still runs the channel: whatever it may write to is lost to us. */
+        vmbi_rings_leave(channel, false);
+        channel->phase = PHASE_OFFERED;
+        close_end(channel, VMB_ERR_STILL_SHARED);
+        return;
+    }
+    vmbi_close_unshare(channel, channel->end_status);
+}
+
+static void close_rings_back(void *context, struct vmb_gpadl *gpadl, vmb_status status)
+{
+    struct vmb_channel *channel = context;
+
+    (void)gpadl;
+    if (channel->guest->state != BUS_CONNECTED) {
+        return;
+    }
+    vmbi_rings_leave(channel, status == VMB_OK);
+    channel->phase = PHASE_OFFERED;
+    if (status != VMB_OK) {
+        channel->end_status = VMB_ERR_STILL_SHARED;
+    }
+    close_end(channel, channel->end_status);
+    if (channel->phase == PHASE_OFFERED && channel->rescinded) {
+        vmbi_rescind_settled(channel);
+    }
+}
+
+/* Take the rings back from the host; then end what is under way with @end_status. */
+void vmbi_close_unshare(struct vmb_channel *channel, vmb_status end_status)
+{
+    channel->phase = PHASE_CLOSE_UNSHARING;
+    channel->end_status = end_status;
+    if (vmb_channel_gpadl_teardown(&channel->ring_gpadl, close_rings_back, channel) != VMB_OK) {
+        close_rings_back(channel, &channel->ring_gpadl, VMB_ERR_STILL_SHARED);
+    }
+}
+
+/* The bus is being left, and no handler runs: the driver and whoever waits are told, once. */
+void vmbi_channel_drop(struct vmb_channel *channel)
+{
+    bool was_open = channel->phase == PHASE_OPEN || channel->phase == PHASE_CLOSE_QUIESCING;
+
+    vmbi_post_cancel(channel->guest, &channel->post);
+    if (channel->modify != MODIFY_NONE) {
+        vmbi_modify_end(channel, VMB_ERR_GONE);
+    }
+    gate_abandon(&channel->gate);
+    channel->deadline_ns = VMB_NEVER;
+    channel->phase = PHASE_OFFERED;
+    channel->target_vp = VMB_VP_NONE;
+    if (was_open && channel->driver->closed != NULL) {
+        channel->driver->closed(channel->device, VMB_ERR_GONE);
+    }
+    close_end(channel, VMB_ERR_GONE);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* Coming onto the bus and leaving it: negotiation downwards over all versions, and Unload. */
+#include "guest/vmb_guest_state.h"
+
+/* The contact pages, in the order in which they were shared. */
+enum {
+    CONTACT_INTERRUPT_PAGE,
+    CONTACT_MONITOR_TO_GUEST,
+    CONTACT_MONITOR_TO_HOST,
+    CONTACT_PAGES
+};
+
+static void *contact_page(const struct vmb_guest *guest, uint32_t index)
+{
+    return (uint8_t *)(void *)guest->contact_pages.base + (size_t)index * VMB_PAGE_BYTES;
+}
+
+static vmb_gpa contact_gpa(const struct vmb_guest *guest, uint32_t index)
+{
+    return (guest->contact_pages.first_gpn + index) << VMB_PAGE_SHIFT;
+}
+
+/* Take the contact pages back, unless the host was told of them and never said it let go. */
+static void contact_unshare(struct vmb_guest *guest)
+{
+    if (guest->contact_pages.base == NULL) {
+        return;
+    }
+    vmb_atomic_store(&guest->legacy_page, (void *)NULL, VMB_RELAXED);
+    if (guest->contact_doubtful) {
+        guest->counters.pages_leaked += CONTACT_PAGES;
+    } else {
+        guest->platform.unshare_pages(guest->platform.context, &guest->contact_pages);
+    }
+    guest->contact_pages.base = NULL;
+    guest->contact_doubtful = false;
+}
+
+/* Hosts below 3.0 send every message to VP 0; one that is not started would never see them. */
+static bool contact_version_allowed(const struct vmb_guest *guest, uint32_t version)
+{
+    if (version < guest->options.min_version) {
+        return false;
+    }
+    return version >= VMB_VERSION_3_0 || guest->options.connect_vp == 0;
+}
+
+static void contact_ask(struct vmb_guest *guest, uint32_t version)
+{
+    guest->asking_version = version;
+    guest->deadline_ns = VMB_NEVER;
+    vmbi_post_queue(guest, &guest->contact_post, POST_CONTACT);
+}
+
+static void contact_end(struct vmb_guest *guest, vmb_status status)
+{
+    guest->deadline_ns = VMB_NEVER;
+    if (status != VMB_OK) {
+        guest->state = BUS_DISCONNECTED;
+        guest->version = 0;
+        guest->features = 0;
+        contact_unshare(guest);
+        vmbi_guest_log(guest, VMB_LOG_ERROR, vmb_status_text(status), NULL, 0);
+    }
+    if (guest->events.connected != NULL) {
+        guest->events.connected(guest->events.context, status);
+    }
+}
+
+vmb_status vmb_guest_connect(struct vmb_guest *guest)
+{
+    struct guest_vp *vp = &guest->vps[guest->options.connect_vp];
+
+    if (guest->state != BUS_DISCONNECTED || vmb_atomic_load(&vp->flags, VMB_RELAXED) == NULL ||
+        !contact_version_allowed(guest, guest->options.max_version)) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    if (guest->platform.share_pages(guest->platform.context, CONTACT_PAGES,
+                                    &guest->contact_pages) != VMB_OK) {
+        guest->contact_pages.base = NULL;
+        return VMB_ERR_NO_MEMORY;
+    }
+    guest->state = BUS_CONTACTING;
+    guest->offers_told = false;
+    guest->unload_failed = false;
+    guest->message_connection = VMB_CONNECTION_MESSAGE;
+    contact_ask(guest, guest->options.max_version);
+    return VMB_OK;
+}
+
+void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message)
+{
+    struct vmb_msg_initiate_contact *contact = &message->u.initiate_contact;
+
+    message->number = VMB_MSG_INITIATE_CONTACT;
+    contact->requested_version = guest->asking_version;
+    contact->target_message_vp = guest->options.connect_vp;
+    contact->interrupt_page_gpa = contact_gpa(guest, CONTACT_INTERRUPT_PAGE);
+    contact->target_sint = GUEST_SINT;
+    contact->requested_features =
+        guest->asking_version >= VMB_VERSION_6_0 ? guest->options.features : 0;
+    contact->parent_to_child_gpa = contact_gpa(guest, CONTACT_MONITOR_TO_GUEST);
+    contact->child_to_parent_gpa = contact_gpa(guest, CONTACT_MONITOR_TO_HOST);
+    contact->client_guid = guest->options.client_id;
+}
+
+void vmbi_contact_posted(struct vmb_guest *guest, vmb_status status)
+{
+    if (status != VMB_OK) {
+        contact_end(guest, status);
+        return;
+    }
+    guest->contact_doubtful = true; /* Until the host refuses, or confirms an Unload. */
+    guest->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+}
+
+static void contact_accepted(struct vmb_guest *guest,
+                             const struct vmb_msg_version_response *response)
+{
+    guest->version = guest->asking_version;
+    guest->message_connection = guest->version >= VMB_VERSION_5_0 ? response->message_connection_id
+                                                                  : VMB_CONNECTION_MESSAGE;
+    guest->features = guest->version >= VMB_VERSION_6_0
+                          ? response->supported_features & guest->options.features
+                          : 0;
+    if (guest->version < VMB_VERSION_2_4) {
+        /* Release: the page is zero, and flag 0 means it from the first offer on. */
+        vmb_atomic_store(&guest->legacy_page, contact_page(guest, CONTACT_INTERRUPT_PAGE),
+                         VMB_RELEASE);
+    }
+    guest->state = BUS_CONNECTED;
+    contact_end(guest, VMB_OK);
+    if (guest->state == BUS_CONNECTED && !guest->offers_post.queued) {
+        vmbi_post_queue(guest, &guest->offers_post, POST_REQUEST_OFFERS);
+    }
+}
+
+void vmbi_on_version_response(struct vmb_guest *guest,
+                              const struct vmb_msg_version_response *response)
+{
+    uint32_t lower = vmb_version_next_lower(guest->asking_version);
+
+    if (guest->state != BUS_CONTACTING || guest->contact_post.queued) {
+        vmbi_unexpected(guest, VMB_MSG_VERSION_RESPONSE, 0);
+        return;
+    }
+    guest->contact_doubtful = false;
+    if (!response->version_supported) {
+        while (lower != 0 && !contact_version_allowed(guest, lower)) {
+            lower = vmb_version_next_lower(lower);
+        }
+        if (lower == 0) {
+            contact_end(guest, VMB_ERR_VERSION);
+        } else {
+            contact_ask(guest, lower);
+        }
+        return;
+    }
+    if (response->connection_state != VMB_CONNECTION_STATE_OK) {
+        /* The version is right and the connection failed all the same: a lower one would too. */
+        contact_end(guest, VMB_ERR_REFUSED);
+        return;
+    }
+    guest->contact_doubtful = true;
+    contact_accepted(guest, response);
+}
+
+void vmbi_offers_requested(struct vmb_guest *guest, vmb_status status)
+{
+    if (status != VMB_OK && guest->events.offers_delivered != NULL && !guest->offers_told) {
+        /* Nothing will be offered; whoever waits for the end of the offers must not wait for ever.
+         */
+        guest->offers_told = true;
+        guest->events.offers_delivered(guest->events.context);
+    }
+}
+
+/* ---- Leaving ----------------------------------------------------------------------------------
+ */
+
+vmb_status vmb_guest_unload(struct vmb_guest *guest)
+{
+    uint32_t index;
+
+    if (guest->state != BUS_CONNECTED) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    guest->state = BUS_LEAVING;
+    for (index = 0; index < guest->options.channel_limit; index++) {
+        struct vmb_channel *channel = &guest->channel_memory[index];
+
+        if (channel->phase != PHASE_FREE) {
+            gate_close(&channel->gate);
+        }
+    }
+    guest->leave_ticket = vmbi_grace_begin(&guest->grace);
+    return VMB_OK;
+}
+
+/* Channels whose handler is still owned by a VP or by a poller that has not rearmed yet. */
+static bool leave_is_quiet(struct vmb_guest *guest)
+{
+    uint32_t index;
+
+    if (!vmbi_grace_over(&guest->grace, guest->leave_ticket)) {
+        return false;
+    }
+    for (index = 0; index < guest->options.channel_limit; index++) {
+        struct vmb_channel *channel = &guest->channel_memory[index];
+
+        /* An opening holds its own gate: nobody is inside. */
+        if (channel->phase != PHASE_FREE && channel->phase != PHASE_OPEN_ASKING &&
+            !gate_idle(&channel->gate)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* No handler runs any more: end every wait, then say Unload, behind which nothing is sent. */
+void vmbi_leave_poll(struct vmb_guest *guest)
+{
+    uint32_t index;
+
+    if (guest->state != BUS_LEAVING || !leave_is_quiet(guest)) {
+        return;
+    }
+    guest->state = BUS_UNLOADING;
+    for (index = 0; index < guest->options.channel_limit; index++) {
+        if (guest->channel_memory[index].phase != PHASE_FREE) {
+            vmbi_channel_drop(&guest->channel_memory[index]);
+        }
+    }
+    vmbi_gpadls_forget(guest);
+    vmbi_post_cancel(guest, &guest->offers_post);
+    guest->deadline_ns = VMB_NEVER;
+    vmbi_post_queue(guest, &guest->unload_post, POST_UNLOAD);
+}
+
+/* The bus is left. Memory goes back only if the host confirmed. */
+static void unload_end(struct vmb_guest *guest, vmb_status status)
+{
+    uint32_t index;
+
+    guest->contact_doubtful = status != VMB_OK;
+    for (index = 0; index < guest->options.channel_limit; index++) {
+        struct vmb_channel *channel = &guest->channel_memory[index];
+
+        if (channel->phase != PHASE_FREE) {
+            vmbi_rings_leave(channel, status == VMB_OK);
+            vmbi_channel_free(channel);
+        }
+    }
+    guest->quiescing = NULL;
+    contact_unshare(guest);
+    guest->state = BUS_DISCONNECTED;
+    guest->version = 0;
+    guest->features = 0;
+    guest->deadline_ns = VMB_NEVER;
+    if (guest->events.unloaded != NULL) {
+        guest->events.unloaded(guest->events.context, status);
+    }
+}
+
+void vmbi_unload_posted(struct vmb_guest *guest, vmb_status status)
+{
+    if (status != VMB_OK) {
+        unload_end(guest, status);
+    } else if (guest->version < VMB_VERSION_1_1) {
+        unload_end(guest, VMB_OK); /* Server 2008 has no UnloadComplete. */
+    } else {
+        guest->deadline_ns = vmbi_deadline(guest, guest->options.unload_timeout_ns);
+    }
+}
+
+void vmbi_on_unload_complete(struct vmb_guest *guest)
+{
+    if (guest->state != BUS_UNLOADING || guest->unload_post.queued) {
+        vmbi_unexpected(guest, VMB_MSG_UNLOAD_COMPLETE, 0);
+        return;
+    }
+    unload_end(guest, VMB_OK);
+}
+
+/* The host did not answer the bus's own request. */
+void vmbi_bus_timeout(struct vmb_guest *guest)
+{
+    guest->counters.requests_timed_out++;
+    if (guest->state == BUS_CONTACTING) {
+        contact_end(guest, VMB_ERR_TIMEOUT);
+    } else if (guest->state == BUS_UNLOADING) {
+        unload_end(guest, VMB_ERR_TIMEOUT);
+    } else {
+        guest->deadline_ns = VMB_NEVER;
+    }
+}

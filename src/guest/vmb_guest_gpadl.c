@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GPADLs: telling the host which guest pages it may use under one handle, and taking them back.
+ * Bodies and GpadlTorndown carry no relid, so handles are never used twice while one is alive.
+ */
+#include "guest/vmb_guest_state.h"
+
+#include "base/vmb_number.h"
+
+#define GPADL_FIRST_HANDLE 0x10000u
+/* A GPADL's data is counted in bytes by a 16-bit number. */
+#define GPADL_MAX_WORDS (0xFFFFu / 8u)
+
+static struct vmb_gpadl *gpadl_find(struct vmb_guest *guest, uint32_t handle)
+{
+    struct vmb_gpadl *gpadl = guest->gpadls;
+
+    while (gpadl != NULL && gpadl->handle != handle) {
+        gpadl = gpadl->next;
+    }
+    return gpadl;
+}
+
+static uint32_t gpadl_new_handle(struct vmb_guest *guest)
+{
+    uint32_t handle;
+
+    do {
+        handle = guest->next_gpadl++;
+    } while (handle < GPADL_FIRST_HANDLE || gpadl_find(guest, handle) != NULL);
+    return handle;
+}
+
+static void gpadl_unlink(struct vmb_guest *guest, struct vmb_gpadl *gpadl)
+{
+    struct vmb_gpadl **link = &guest->gpadls;
+
+    while (*link != NULL && *link != gpadl) {
+        link = &(*link)->next;
+    }
+    if (*link != NULL) {
+        *link = gpadl->next;
+    }
+    gpadl->next = NULL;
+    gpadl->handle = 0;
+    gpadl->state = GPADL_NONE;
+    if (gpadl != &gpadl->channel->ring_gpadl) {
+        gpadl->channel->gpadl_count--;
+    }
+}
+
+/* Tell the owner; last, since it may use the struct again at once. */
+static void gpadl_end(struct vmb_gpadl *gpadl, vmb_status status)
+{
+    vmb_gpadl_done done = gpadl->done;
+    void *context = gpadl->done_context;
+
+    gpadl->done = NULL;
+    if (done != NULL) {
+        done(context, gpadl, status);
+    }
+}
+
+/* The host does not know it (any more): the memory is the owner's. */
+static void gpadl_gone(struct vmb_gpadl *gpadl, vmb_status status)
+{
+    struct vmb_channel *channel = gpadl->channel;
+
+    gpadl_unlink(channel->guest, gpadl);
+    gpadl_end(gpadl, status);
+    if (channel->guest->state == BUS_CONNECTED) {
+        vmbi_let_go_unasked(channel); /* It may have been the last that kept a rescinded channel. */
+    }
+}
+
+/* Words of 8 bytes that describe the ranges; 0 if they are not allowed. */
+static uint32_t gpadl_count_words(const struct vmb_gpadl_range *ranges, uint32_t range_count)
+{
+    uint32_t words = 0;
+    uint32_t index;
+
+    for (index = 0; index < range_count; index++) {
+        const struct vmb_gpadl_range *range = &ranges[index];
+        uint32_t pages = vmbi_pages_touched(range->byte_offset, range->byte_count);
+
+        if (range->byte_count == 0 || range->byte_offset >= VMB_PAGE_BYTES ||
+            pages > GPADL_MAX_WORDS || words + 1 + pages > GPADL_MAX_WORDS) {
+            return 0;
+        }
+        words += 1 + pages;
+    }
+    return words;
+}
+
+vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
+                             const struct vmb_gpadl_range *ranges, uint32_t range_count,
+                             vmb_gpadl_done done, void *done_context)
+{
+    struct vmb_guest *guest = channel->guest;
+    uint32_t words = gpadl_count_words(ranges, range_count);
+
+    if (words == 0) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    vmb_memset(gpadl, 0, sizeof(*gpadl));
+    gpadl->handle = gpadl_new_handle(guest);
+    gpadl->state = GPADL_TELLING;
+    gpadl->channel = channel;
+    gpadl->ranges = ranges;
+    gpadl->range_count = range_count;
+    gpadl->words_total = words;
+    gpadl->done = done;
+    gpadl->done_context = done_context;
+    gpadl->deadline_ns = VMB_NEVER;
+    gpadl->next = guest->gpadls;
+    guest->gpadls = gpadl;
+    if (gpadl != &channel->ring_gpadl) {
+        channel->gpadl_count++;
+    }
+    vmbi_post_queue(guest, &gpadl->post, POST_GPADL);
+    return VMB_OK;
+}
+
+vmb_status vmb_channel_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
+                                    const struct vmb_gpadl_range *ranges, uint32_t range_count,
+                                    vmb_gpadl_done done, void *done_context)
+{
+    if (channel->rescinded || channel->guest->state != BUS_CONNECTED) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    return vmbi_gpadl_create(channel, gpadl, ranges, range_count, done, done_context);
+}
+
+vmb_status vmb_channel_gpadl_teardown(struct vmb_gpadl *gpadl, vmb_gpadl_done done,
+                                      void *done_context)
+{
+    if (gpadl->state != GPADL_READY) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    gpadl->state = GPADL_REVOKING;
+    gpadl->done = done;
+    gpadl->done_context = done_context;
+    vmbi_post_queue(gpadl->channel->guest, &gpadl->post, POST_GPADL_TEARDOWN);
+    return VMB_OK;
+}
+
+/* The next word of the range data: a range's head, or one of its page numbers. */
+static uint64_t gpadl_next_word(struct vmb_gpadl *gpadl)
+{
+    const struct vmb_gpadl_range *range = &gpadl->ranges[gpadl->range_index];
+    uint32_t pages = vmbi_pages_touched(range->byte_offset, range->byte_count);
+    uint32_t position = gpadl->range_word;
+    uint64_t word;
+
+    if (position == 0) {
+        word = (uint64_t)range->byte_offset << 32 | range->byte_count;
+    } else if (range->pages != NULL) {
+        word = range->pages[position - 1];
+    } else {
+        word = range->first_gpn + (position - 1);
+    }
+    gpadl->range_word++;
+    if (gpadl->range_word > pages) {
+        gpadl->range_word = 0;
+        gpadl->range_index++;
+    }
+    return word;
+}
+
+static uint32_t gpadl_fill(struct vmb_gpadl *gpadl, uint64_t *words, uint32_t word_limit)
+{
+    uint32_t count = gpadl->words_total - gpadl->words_sent;
+    uint32_t index;
+
+    count = count < word_limit ? count : word_limit;
+    for (index = 0; index < count; index++) {
+        words[index] = gpadl_next_word(gpadl);
+    }
+    return count;
+}
+
+static void gpadl_build_header(struct vmb_gpadl *gpadl, struct vmb_msg_gpadl_header *header)
+{
+    header->relid = gpadl->channel->relid;
+    header->gpadl = gpadl->handle;
+    header->range_data_bytes = (uint16_t)(gpadl->words_total * 8u);
+    header->range_count = (uint16_t)gpadl->range_count;
+    header->range_word_count = gpadl_fill(gpadl, header->range_words, VMB_GPADL_HEADER_WORDS);
+}
+
+/* A message that has to be posted again is built again: the cursor goes back first. */
+static void gpadl_seek(struct vmb_gpadl *gpadl, uint32_t word)
+{
+    gpadl->range_index = 0;
+    gpadl->range_word = 0;
+    while (word > 0) {
+        const struct vmb_gpadl_range *range = &gpadl->ranges[gpadl->range_index];
+        uint32_t words = 1 + vmbi_pages_touched(range->byte_offset, range->byte_count);
+
+        if (word < words) {
+            gpadl->range_word = word;
+            return;
+        }
+        word -= words;
+        gpadl->range_index++;
+    }
+}
+
+void vmbi_gpadl_build(struct vmb_gpadl *gpadl, struct vmb_message *message)
+{
+    if (gpadl->state == GPADL_REVOKING) {
+        message->number = VMB_MSG_GPADL_TEARDOWN;
+        message->u.gpadl_teardown.relid = gpadl->channel->relid;
+        message->u.gpadl_teardown.gpadl = gpadl->handle;
+        return;
+    }
+    gpadl_seek(gpadl, gpadl->words_sent);
+    if (gpadl->words_sent == 0) {
+        message->number = VMB_MSG_GPADL_HEADER;
+        gpadl_build_header(gpadl, &message->u.gpadl_header);
+        return;
+    }
+    message->number = VMB_MSG_GPADL_BODY;
+    message->u.gpadl_body.body_index = gpadl->bodies_sent;
+    message->u.gpadl_body.gpadl = gpadl->handle;
+    message->u.gpadl_body.range_word_count =
+        gpadl_fill(gpadl, message->u.gpadl_body.range_words, VMB_GPADL_BODY_WORDS);
+}
+
+bool vmbi_gpadl_posted(struct vmb_gpadl *gpadl, vmb_status status)
+{
+    uint32_t left = gpadl->words_total - gpadl->words_sent;
+    bool was_header = gpadl->words_sent == 0;
+    uint32_t limit = was_header ? VMB_GPADL_HEADER_WORDS : VMB_GPADL_BODY_WORDS;
+
+    if (status != VMB_OK) {
+        /* Without all of its data the host never uses it: the memory is ours. */
+        gpadl_gone(gpadl, status);
+        return false;
+    }
+    gpadl->words_sent += left < limit ? left : limit;
+    gpadl->bodies_sent += was_header ? 0 : 1;
+    if (gpadl->words_sent < gpadl->words_total) {
+        return true;
+    }
+    gpadl->state = GPADL_ASKED;
+    gpadl->deadline_ns =
+        vmbi_deadline(gpadl->channel->guest, gpadl->channel->guest->options.request_timeout_ns);
+    return false;
+}
+
+void vmbi_gpadl_teardown_posted(struct vmb_gpadl *gpadl, vmb_status status)
+{
+    if (status != VMB_OK) {
+        gpadl_gone(gpadl, VMB_ERR_STILL_SHARED);
+        return;
+    }
+    gpadl->state = GPADL_REVOKED;
+    gpadl->deadline_ns =
+        vmbi_deadline(gpadl->channel->guest, gpadl->channel->guest->options.request_timeout_ns);
+}
+
+void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_created *created)
+{
+    struct vmb_gpadl *gpadl = gpadl_find(guest, created->gpadl);
+    struct vmb_channel *channel;
+
+    if (gpadl == NULL || gpadl->channel->relid != created->relid ||
+        (gpadl->state != GPADL_ASKED &&
+         !(gpadl->state == GPADL_TELLING && created->status != VMB_NTSTATUS_SUCCESS))) {
+        vmbi_unexpected(guest, VMB_MSG_GPADL_CREATED, created->relid);
+        return;
+    }
+    channel = gpadl->channel;
+    gpadl->deadline_ns = VMB_NEVER;
+    if (created->status != VMB_NTSTATUS_SUCCESS) {
+        vmbi_post_cancel(guest, &gpadl->post); /* Refused before it had heard everything. */
+        channel->host_status = created->status;
+        gpadl_gone(gpadl, channel->rescinded ? VMB_ERR_GONE : VMB_ERR_REFUSED);
+        return;
+    }
+    gpadl->state = GPADL_READY;
+    gpadl_end(gpadl, VMB_OK);
+}
+
+void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_msg_gpadl_torndown *torndown)
+{
+    struct vmb_gpadl *gpadl = gpadl_find(guest, torndown->gpadl);
+
+    if (gpadl == NULL || gpadl->state != GPADL_REVOKED) {
+        vmbi_unexpected(guest, VMB_MSG_GPADL_TORNDOWN, torndown->gpadl);
+        return;
+    }
+    gpadl_gone(gpadl, VMB_OK);
+}
+
+/*
+ * The host did not answer in time. One that was being created may still be accepted later, so it
+ * stays and can be torn down; one that was being torn down stays with the host for good.
+ */
+static void gpadl_timed_out(struct vmb_gpadl *gpadl)
+{
+    gpadl->channel->guest->counters.requests_timed_out++;
+    gpadl->deadline_ns = VMB_NEVER;
+    if (gpadl->state == GPADL_REVOKED) {
+        gpadl_gone(gpadl, VMB_ERR_STILL_SHARED);
+        return;
+    }
+    gpadl->state = GPADL_READY;
+    gpadl_end(gpadl, VMB_ERR_TIMEOUT);
+}
+
+uint64_t vmbi_gpadl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)
+{
+    struct vmb_gpadl *gpadl = guest->gpadls;
+
+    while (gpadl != NULL) {
+        struct vmb_gpadl *next = gpadl->next;
+
+        if (gpadl->deadline_ns <= now_ns) {
+            gpadl_timed_out(gpadl);
+            next = guest->gpadls; /* The owner may have changed the list. */
+        } else if (gpadl->deadline_ns < earliest_ns) {
+            earliest_ns = gpadl->deadline_ns;
+        }
+        gpadl = next;
+    }
+    return earliest_ns;
+}
+
+/* The bus is gone, and every handle with it. Those who wait are told; the others are not asked. */
+void vmbi_gpadls_forget(struct vmb_guest *guest)
+{
+    while (guest->gpadls != NULL) {
+        vmbi_post_cancel(guest, &guest->gpadls->post);
+        gpadl_gone(guest->gpadls, VMB_ERR_GONE);
+    }
+}

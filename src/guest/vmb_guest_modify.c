@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Retargeting: moving a channel's interrupts to another VP. Nothing moves in here: whichever VP
+ * takes an event finds the channel in the one array, before, during and after.
+ */
+#include "guest/vmb_guest_state.h"
+
+void vmbi_modify_end(struct vmb_channel *channel, vmb_status status)
+{
+    vmb_channel_done done = channel->modify_done;
+
+    vmbi_post_cancel(channel->guest, &channel->modify_post);
+    channel->modify = MODIFY_NONE;
+    channel->modify_done = NULL;
+    channel->modify_deadline_ns = VMB_NEVER;
+    if (status == VMB_OK) {
+        channel->target_vp = channel->wanted_vp;
+        channel->retargets++;
+    }
+    if (done != NULL) {
+        done(channel->modify_done_context, channel, status);
+    }
+}
+
+vmb_status vmb_channel_set_target_vp(struct vmb_channel *channel, uint32_t vp,
+                                     vmb_channel_done done, void *done_context)
+{
+    struct vmb_guest *guest = channel->guest;
+
+    if (channel->phase != PHASE_OPEN || channel->target_vp == VMB_VP_NONE ||
+        guest->state != BUS_CONNECTED) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    if (guest->version < VMB_VERSION_4_1) {
+        return VMB_ERR_VERSION;
+    }
+    if (vp >= guest->options.vp_count ||
+        vmb_atomic_load(&guest->vps[vp].flags, VMB_RELAXED) == NULL) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    if (channel->modify != MODIFY_NONE) {
+        return VMB_ERR_BUSY;
+    }
+    channel->modify = MODIFY_QUEUED;
+    channel->wanted_vp = vp;
+    channel->modify_done = done;
+    channel->modify_done_context = done_context;
+    vmbi_post_queue(guest, &channel->modify_post, POST_MODIFY);
+    return VMB_OK;
+}
+
+void vmbi_modify_posted(struct vmb_channel *channel, vmb_status status)
+{
+    if (status != VMB_OK || channel->guest->version < VMB_VERSION_5_3) {
+        vmbi_modify_end(channel, status); /* Before 5.3 there is no answer. */
+        return;
+    }
+    channel->modify = MODIFY_ASKED;
+    channel->modify_deadline_ns =
+        vmbi_deadline(channel->guest, channel->guest->options.request_timeout_ns);
+}
+
+void vmbi_on_modify_response(struct vmb_guest *guest,
+                             const struct vmb_msg_modify_channel_response *response)
+{
+    struct vmb_channel *channel = vmb_guest_relid2channel(guest, response->relid);
+
+    if (channel == NULL || channel->modify != MODIFY_ASKED) {
+        vmbi_unexpected(guest, VMB_MSG_MODIFY_CHANNEL_RESPONSE, response->relid);
+        return;
+    }
+    if (response->status != VMB_NTSTATUS_SUCCESS) {
+        channel->host_status = response->status;
+        vmbi_modify_end(channel, VMB_ERR_REFUSED);
+        return;
+    }
+    vmbi_modify_end(channel, VMB_OK);
+}

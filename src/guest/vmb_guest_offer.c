@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Offers, rescinds and the release of relids: how channels come and go. */
+#include "guest/vmb_guest_state.h"
+
+#include <vmbus/proto/guid.h>
+
+/* The channel of a relid that a message names; NULL, and counted, if there is none. */
+static struct vmb_channel *offer_channel(struct vmb_guest *guest, uint32_t number, uint32_t relid)
+{
+    struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
+
+    if (channel == NULL) {
+        vmbi_unexpected(guest, number, relid);
+    }
+    return channel;
+}
+
+struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel)
+{
+    uint32_t cursor = 0;
+    struct vmb_channel *other;
+
+    if (channel->offer.subchannel_index == 0) {
+        return NULL;
+    }
+    while ((other = vmb_guest_next_channel(channel->guest, &cursor)) != NULL) {
+        if (other->offer.subchannel_index == 0 &&
+            vmb_guid_equal(&other->offer.interface_guid, &channel->offer.interface_guid) &&
+            vmb_guid_equal(&other->offer.instance_guid, &channel->offer.instance_guid)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static struct vmb_channel *offer_take_slot(struct vmb_guest *guest,
+                                           const struct vmb_msg_offer *offer)
+{
+    struct vmb_channel *channel = guest->free_channels;
+
+    if (channel == NULL) {
+        return NULL;
+    }
+    guest->free_channels = channel->next_quiescing;
+    vmb_memset(channel, 0, sizeof(*channel));
+    channel->guest = guest;
+    channel->phase = PHASE_OFFERED;
+    channel->relid = offer->relid;
+    channel->offer = *offer;
+    channel->target_vp = VMB_VP_NONE;
+    channel->deadline_ns = VMB_NEVER;
+    channel->modify_deadline_ns = VMB_NEVER;
+    guest->channel_count++;
+    return channel;
+}
+
+/* Nothing points at the channel any more: unmap it, and tell the host when no VP holds it. */
+static void offer_release(struct vmb_channel *channel)
+{
+    vmbi_relid_unmap(channel->guest, channel);
+    vmbi_quiesce(channel, PHASE_RELEASE_QUIESCING);
+}
+
+void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
+{
+    struct vmb_channel *channel = NULL;
+
+    /* R1: refused where it enters. The host means a channel that cannot be; nothing to release. */
+    if (offer->relid == 0 || offer->relid >= VMB_RELID_COUNT ||
+        vmb_guest_relid2channel(guest, offer->relid) != NULL) {
+        guest->counters.offers_refused++;
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "offer refused: out of range or in use", "relid",
+                       offer->relid);
+        return;
+    }
+    channel = offer_take_slot(guest, offer);
+    if (channel == NULL) {
+        guest->counters.offers_refused++;
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "offer refused: channel limit reached", "relid",
+                       offer->relid);
+        return;
+    }
+    vmbi_relid_map(guest, channel);
+    if (offer->subchannel_index != 0 && vmb_channel_primary(channel) == NULL) {
+        /* A further channel of a device that we do not have, or no longer: give it back. */
+        guest->counters.offers_refused++;
+        channel->rescinded = true;
+        channel->rescind_told = true;
+        offer_release(channel);
+        return;
+    }
+    if (guest->events.offered != NULL) {
+        guest->events.offered(guest->events.context, channel);
+    }
+}
+
+/* ---- Rescind ----------------------------------------------------------------------------------
+ */
+
+void vmbi_on_rescind(struct vmb_guest *guest, const struct vmb_msg_rescind *rescind)
+{
+    struct vmb_channel *channel = offer_channel(guest, VMB_MSG_RESCIND_OFFER, rescind->relid);
+
+    if (channel == NULL) {
+        return;
+    }
+    if (channel->rescinded) {
+        vmbi_unexpected(guest, VMB_MSG_RESCIND_OFFER, rescind->relid); /* Twice. */
+        return;
+    }
+    guest->counters.rescinds++;
+    channel->rescinded = true;
+    if (channel->modify != MODIFY_NONE) {
+        vmbi_modify_end(channel, VMB_ERR_GONE);
+    }
+    switch ((enum channel_phase)channel->phase) {
+    case PHASE_OFFERED:
+        vmbi_rescind_settled(channel);
+        break;
+    case PHASE_OPEN_ASKING:
+        vmbi_open_rescinded(channel); /* No answer will come. */
+        break;
+    case PHASE_OPEN:
+        vmbi_close_begin(channel, VMB_ERR_GONE);
+        break;
+    default:
+        /* The rings are on their way to the host or back: that ends by itself, and then this. */
+        break;
+    }
+}
+
+/* The rings are ours again and nothing is under way: say once that the device is gone. */
+void vmbi_rescind_settled(struct vmb_channel *channel)
+{
+    struct vmb_guest *guest = channel->guest;
+
+    if (channel->rescind_told || guest->state != BUS_CONNECTED) {
+        return;
+    }
+    channel->rescind_told = true;
+    if (guest->events.rescinded != NULL) {
+        guest->events.rescinded(guest->events.context, channel);
+    } else {
+        vmbi_let_go_unasked(channel);
+    }
+}
+
+/* ---- Release ----------------------------------------------------------------------------------
+ */
+
+vmb_status vmb_channel_let_go(struct vmb_channel *channel)
+{
+    if (channel->phase != PHASE_OFFERED || !channel->rescind_told) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    if (channel->gpadl_count != 0) {
+        return VMB_ERR_BUSY; /* RelIdReleased is the last message that may name the relid. */
+    }
+    offer_release(channel);
+    return VMB_OK;
+}
+
+/* An embedder that does not want to know of rescinds holds nothing but GPADLs. */
+void vmbi_let_go_unasked(struct vmb_channel *channel)
+{
+    if (channel->guest->events.rescinded == NULL && channel->rescind_told &&
+        channel->phase == PHASE_OFFERED && channel->gpadl_count == 0) {
+        offer_release(channel);
+    }
+}
+
+void vmbi_release_posted(struct vmb_channel *channel, vmb_status status)
+{
+    if (status != VMB_OK) {
+        vmbi_guest_log(channel->guest, VMB_LOG_ERROR, "not released: its device will not come back",
+                       "relid", channel->relid);
+    }
+    vmbi_channel_free(channel);
+}
+
+/* The slot is free again: no VP holds its pointer, and the host knows the relid no more. */
+void vmbi_channel_free(struct vmb_channel *channel)
+{
+    struct vmb_guest *guest = channel->guest;
+
+    if (vmb_guest_relid2channel(guest, channel->relid) == channel) {
+        vmbi_relid_unmap(guest, channel);
+    }
+    channel->phase = PHASE_FREE;
+    channel->relid = VMB_RELID_NONE;
+    channel->next_quiescing = guest->free_channels;
+    guest->free_channels = channel;
+    guest->channel_count--;
+}

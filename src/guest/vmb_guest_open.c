@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a channel: share the rings, hold the gate, ask the host, start the driver.
+ *
+ * The gate is opened before OpenChannel can reach the host, with the control plane as its owner: an
+ * event that comes before the answer stays pending and starts the handler once the driver is ready.
+ */
+#include "guest/vmb_guest_state.h"
+
+#define OPEN_DEFAULT_PAGES 4u
+
+static bool open_vp_allowed(const struct vmb_guest *guest, uint32_t vp)
+{
+    if (vp == VMB_VP_NONE) {
+        return true;
+    }
+    return vp < guest->options.vp_count &&
+           vmb_atomic_load(&guest->vps[vp].flags, VMB_RELAXED) != NULL;
+}
+
+static uint32_t open_pages(uint32_t wished, uint32_t of_driver)
+{
+    if (wished != 0) {
+        return wished;
+    }
+    return of_driver != 0 ? of_driver : OPEN_DEFAULT_PAGES;
+}
+
+static void open_end(struct vmb_channel *channel, vmb_status status)
+{
+    vmb_channel_done done = channel->done;
+
+    channel->done = NULL;
+    if (done != NULL) {
+        done(channel->done_context, channel, status);
+    }
+}
+
+/* Tell the host that there is something for it. Any context in which the endpoint is used. */
+static void open_ring_doorbell(void *context)
+{
+    struct vmb_channel *channel = context;
+    struct vmb_guest *guest = channel->guest;
+
+    if (!channel->offer.is_dedicated) {
+        uint8_t *page = (uint8_t *)(void *)guest->contact_pages.base + LEGACY_HALF_BYTES;
+        uint32_t relid = channel->relid;
+
+        /* Release: the host that finds the bit finds the packet. */
+        (void)vmbi_shm_fetch_or(page, relid / 32u * 4u, 1u << (relid % 32u), VMB_RELEASE);
+    }
+    guest->platform.signal_event(guest->platform.context, channel->offer.connection_id, 0);
+}
+
+static vmb_status open_make_endpoint(struct vmb_channel *channel)
+{
+    uint8_t *tx = (uint8_t *)(void *)channel->ring_pages.base;
+    uint8_t *rx = tx + (size_t)(channel->tx_pages + 1) * VMB_PAGE_BYTES;
+    struct vmb_endpoint_rings rings;
+
+    vmb_ring_format(tx);
+    vmb_ring_format(rx);
+    vmb_memset(&rings, 0, sizeof(rings));
+    rings.tx_control = tx;
+    rings.tx_data_bytes = channel->tx_pages * VMB_PAGE_BYTES;
+    rings.rx_control = rx;
+    rings.rx_data_bytes = channel->rx_pages * VMB_PAGE_BYTES;
+    return vmb_endpoint_init(&channel->endpoint, &rings, open_ring_doorbell, channel);
+}
+
+/* The rings are ours again (or lost for good): the open has failed. */
+static void open_failed(struct vmb_channel *channel, vmb_status status)
+{
+    channel->phase = PHASE_OFFERED;
+    open_end(channel, status);
+    if (channel->phase == PHASE_OFFERED && channel->rescinded) {
+        vmbi_rescind_settled(channel);
+    }
+}
+
+static void open_rings_shared(void *context, struct vmb_gpadl *gpadl, vmb_status status)
+{
+    struct vmb_channel *channel = context;
+
+    (void)gpadl;
+    if (channel->guest->state != BUS_CONNECTED) {
+        return; /* Leaving the bus ends everything at once, this open too. */
+    }
+    if (status == VMB_OK && !channel->rescinded) {
+        vmbi_relid_forget_flags(channel->guest, channel->relid);
+        gate_open_held(&channel->gate);
+        channel->phase = PHASE_OPEN_ASKING;
+        vmbi_post_queue(channel->guest, &channel->post, POST_OPEN);
+        return;
+    }
+    if (status == VMB_OK || status == VMB_ERR_TIMEOUT) {
+        /* The host has them, or may yet take them. */
+        vmbi_close_unshare(channel, status == VMB_OK ? VMB_ERR_GONE : status);
+        return;
+    }
+    vmbi_rings_leave(channel, true);
+    open_failed(channel, channel->rescinded ? VMB_ERR_GONE : status);
+}
+
+static void open_take_wishes(struct vmb_channel *channel,
+                             const struct vmb_channel_open_options *options)
+{
+    const struct vmb_driver *driver = options->driver;
+
+    channel->driver = driver;
+    channel->device = options->device;
+    channel->on_event = driver->on_event;
+    channel->notify = (uint32_t)driver->notify;
+    channel->tx_pages = open_pages(options->tx_pages, driver->tx_pages);
+    channel->rx_pages = open_pages(options->rx_pages, driver->rx_pages);
+    channel->target_vp = options->target_vp;
+    channel->done = options->done;
+    channel->done_context = options->done_context;
+    channel->host_status = 0;
+    channel->end_status = VMB_OK;
+    vmb_memset(channel->user_data, 0, sizeof(channel->user_data));
+    if (options->user_data_bytes != 0) {
+        vmb_memcpy(channel->user_data, options->user_data, options->user_data_bytes);
+    }
+    /* Hosts below 2.4 interrupt VP 0 only. */
+    if (channel->guest->version < VMB_VERSION_2_4 && channel->target_vp != VMB_VP_NONE) {
+        channel->target_vp = 0;
+    }
+}
+
+vmb_status vmb_channel_open(struct vmb_channel *channel,
+                            const struct vmb_channel_open_options *options)
+{
+    struct vmb_guest *guest = channel->guest;
+    uint64_t page_count;
+    vmb_status status;
+
+    if (channel->phase != PHASE_OFFERED || channel->rescinded || guest->state != BUS_CONNECTED) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    if (options->driver == NULL || options->driver->on_event == NULL ||
+        options->user_data_bytes > VMB_USER_DEFINED_BYTES ||
+        (uint32_t)options->driver->notify > VMB_NOTIFY_POLLED ||
+        !open_vp_allowed(guest, options->target_vp)) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    page_count = (uint64_t)open_pages(options->tx_pages, options->driver->tx_pages) +
+                 open_pages(options->rx_pages, options->driver->rx_pages) + 2u;
+    if (page_count > VMB_GPADL_MAX_PAGES) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    status = guest->platform.share_pages(guest->platform.context, (uint32_t)page_count,
+                                         &channel->ring_pages);
+    if (status != VMB_OK) {
+        channel->ring_pages.base = NULL;
+        return VMB_ERR_NO_MEMORY;
+    }
+    open_take_wishes(channel, options);
+    if (open_make_endpoint(channel) != VMB_OK) {
+        vmbi_rings_leave(channel, true);
+        return VMB_ERR_INVALID_ARGUMENT; /* The port's pages are not aligned. */
+    }
+    vmb_memset(&channel->ring_range, 0, sizeof(channel->ring_range));
+    channel->ring_range.byte_count = (uint32_t)page_count * VMB_PAGE_BYTES;
+    channel->ring_range.first_gpn = channel->ring_pages.first_gpn;
+    channel->phase = PHASE_OPEN_SHARING;
+    return vmbi_gpadl_create(channel, &channel->ring_gpadl, &channel->ring_range, 1,
+                             open_rings_shared, channel);
+}
+
+void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *message)
+{
+    struct vmb_msg_open_channel *open = &message->u.open_channel;
+
+    message->number = VMB_MSG_OPEN_CHANNEL;
+    open->relid = channel->relid;
+    open->open_id = channel->guest->next_open_id;
+    open->ring_gpadl = channel->ring_gpadl.handle;
+    open->target_vp = channel->target_vp;
+    open->downstream_page_offset = channel->tx_pages + 1;
+    vmb_memcpy(open->user_defined, channel->user_data, sizeof(open->user_defined));
+    open->connection_id = channel->offer.connection_id;
+    open->event_flag = (uint16_t)channel->relid;
+}
+
+void vmbi_open_posted(struct vmb_channel *channel, vmb_status status)
+{
+    if (status != VMB_OK) {
+        gate_abandon(&channel->gate);
+        vmbi_close_unshare(channel, status);
+        return;
+    }
+    channel->open_id = channel->guest->next_open_id++;
+    channel->deadline_ns =
+        vmbi_deadline(channel->guest, channel->guest->options.request_timeout_ns);
+}
+
+/* The host agreed: the driver first, then every event that has come since it could. */
+static void open_succeeded(struct vmb_channel *channel)
+{
+    uint32_t vp = channel->target_vp < channel->guest->options.vp_count
+                      ? channel->target_vp
+                      : channel->guest->options.connect_vp;
+
+    channel->phase = PHASE_OPEN;
+    channel->opens++;
+    if (channel->driver->opened != NULL) {
+        channel->driver->opened(channel->device, &channel->endpoint);
+    }
+    /*
+     * One start is owed in any case: the host may have filled the ring before it could signal, and
+     * the driver may not have read what came while it was opened. We own the gate, so start here.
+     */
+    if (channel->target_vp != VMB_VP_NONE) {
+        vmbi_channel_start(channel->guest, channel, vp);
+    } else {
+        (void)gate_finish(&channel->gate, false);
+    }
+    open_end(channel, VMB_OK);
+}
+
+void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_result *result)
+{
+    struct vmb_channel *channel = vmb_guest_relid2channel(guest, result->relid);
+
+    /* Matched by its id as well: an answer to an attempt that was given up is nobody's. */
+    if (channel == NULL || channel->phase != PHASE_OPEN_ASKING || channel->post.queued ||
+        channel->open_id != result->open_id) {
+        vmbi_unexpected(guest, VMB_MSG_OPEN_RESULT, result->relid);
+        return;
+    }
+    channel->deadline_ns = VMB_NEVER;
+    if (result->status == VMB_NTSTATUS_SUCCESS) {
+        open_succeeded(channel);
+        return;
+    }
+    channel->host_status = result->status;
+    gate_abandon(&channel->gate);
+    vmbi_close_unshare(channel, VMB_ERR_REFUSED);
+}
+
+/* Rescinded while the host was asked: there will be no result. */
+void vmbi_open_rescinded(struct vmb_channel *channel)
+{
+    vmbi_post_cancel(channel->guest, &channel->post);
+    channel->deadline_ns = VMB_NEVER;
+    gate_abandon(&channel->gate);
+    vmbi_close_unshare(channel, VMB_ERR_GONE);
+}
+
+/* No answer: take it back with a close, so that a late success does no harm. */
+void vmbi_open_timeout(struct vmb_channel *channel)
+{
+    channel->deadline_ns = VMB_NEVER;
+    gate_abandon(&channel->gate);
+    channel->end_status = VMB_ERR_TIMEOUT;
+    channel->phase = PHASE_CLOSE_TELLING;
+    vmbi_post_queue(channel->guest, &channel->post, POST_CLOSE);
+}

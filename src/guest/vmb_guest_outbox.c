@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages to the host, in the order in which they were asked for. What is to be said stands in the
+ * state of whoever queued, and is written down when its turn has come; so nothing is buffered and
+ * nothing can overflow. A hypervisor short of buffers makes the first one wait, and all behind it.
+ */
+#include "guest/vmb_guest_state.h"
+
+#define OUTBOX_OWNER(type, member, post)                                                           \
+    ((struct type *)(void *)((uint8_t *)(post)-offsetof(struct type, member)))
+
+void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind)
+{
+    VMB_ASSERT(!post->queued);
+    post->kind = (uint8_t)kind;
+    post->queued = true;
+    post->next = NULL;
+    if (guest->outbox_last == NULL) {
+        guest->outbox_first = post;
+    } else {
+        guest->outbox_last->next = post;
+    }
+    guest->outbox_last = post;
+}
+
+void vmbi_post_cancel(struct vmb_guest *guest, struct vmb_post *post)
+{
+    struct vmb_post **link = &guest->outbox_first;
+    struct vmb_post *before = NULL;
+
+    if (!post->queued) {
+        return;
+    }
+    while (*link != post) {
+        before = *link;
+        link = &before->next;
+    }
+    if (before == NULL) {
+        guest->post_tries = 0; /* The tries were its, not its successor's. */
+        guest->post_retry_ns = 0;
+    }
+    *link = post->next;
+    if (guest->outbox_last == post) {
+        guest->outbox_last = before;
+    }
+    post->queued = false;
+}
+
+static struct vmb_channel *outbox_channel(struct vmb_post *post)
+{
+    return OUTBOX_OWNER(vmb_channel, post, post);
+}
+
+/* Write down what the post's owner has to say. */
+static void outbox_build(struct vmb_guest *guest, struct vmb_post *post,
+                         struct vmb_message *message)
+{
+    struct vmb_channel *channel;
+
+    vmb_memset(message, 0, sizeof(*message));
+    switch ((enum post_kind)post->kind) {
+    case POST_CONTACT:
+        vmbi_contact_build(guest, message);
+        break;
+    case POST_REQUEST_OFFERS:
+        message->number = VMB_MSG_REQUEST_OFFERS;
+        break;
+    case POST_UNLOAD:
+        message->number = VMB_MSG_UNLOAD;
+        break;
+    case POST_OPEN:
+        vmbi_open_build(outbox_channel(post), message);
+        break;
+    case POST_CLOSE:
+        message->number = VMB_MSG_CLOSE_CHANNEL;
+        message->u.close_channel.relid = outbox_channel(post)->relid;
+        break;
+    case POST_RELEASE:
+        message->number = VMB_MSG_RELID_RELEASED;
+        message->u.relid_released.relid = outbox_channel(post)->relid;
+        break;
+    case POST_MODIFY:
+        channel = OUTBOX_OWNER(vmb_channel, modify_post, post);
+        message->number = VMB_MSG_MODIFY_CHANNEL;
+        message->u.modify_channel.relid = channel->relid;
+        message->u.modify_channel.target_vp = channel->wanted_vp;
+        break;
+    case POST_GPADL:
+    case POST_GPADL_TEARDOWN:
+        vmbi_gpadl_build(OUTBOX_OWNER(vmb_gpadl, post, post), message);
+        break;
+    }
+}
+
+/* Tell the owner that its message is on its way, or will never be. True: it has another one. */
+static bool outbox_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
+{
+    switch ((enum post_kind)post->kind) {
+    case POST_CONTACT:
+        vmbi_contact_posted(guest, status);
+        return false;
+    case POST_REQUEST_OFFERS:
+        vmbi_offers_requested(guest, status);
+        return false;
+    case POST_UNLOAD:
+        vmbi_unload_posted(guest, status);
+        return false;
+    case POST_OPEN:
+        vmbi_open_posted(outbox_channel(post), status);
+        return false;
+    case POST_CLOSE:
+        vmbi_close_posted(outbox_channel(post), status);
+        return false;
+    case POST_RELEASE:
+        vmbi_release_posted(outbox_channel(post), status);
+        return false;
+    case POST_MODIFY:
+        vmbi_modify_posted(OUTBOX_OWNER(vmb_channel, modify_post, post), status);
+        return false;
+    case POST_GPADL:
+        return vmbi_gpadl_posted(OUTBOX_OWNER(vmb_gpadl, post, post), status);
+    case POST_GPADL_TEARDOWN:
+        vmbi_gpadl_teardown_posted(OUTBOX_OWNER(vmb_gpadl, post, post), status);
+        return false;
+    }
+    return false;
+}
+
+/* When to try again: the wait doubles from the first to the longest. */
+static void outbox_back_off(struct vmb_guest *guest)
+{
+    uint64_t wait_ns = guest->options.post_retry_first_ns;
+    uint32_t doubling;
+
+    for (doubling = 1; doubling < guest->post_tries; doubling++) {
+        if (wait_ns >= guest->options.post_retry_longest_ns / 2) {
+            wait_ns = guest->options.post_retry_longest_ns;
+            break;
+        }
+        wait_ns *= 2;
+    }
+    guest->counters.post_retries++;
+    guest->post_retry_ns = vmbi_deadline(guest, wait_ns);
+}
+
+/* InitiateContact goes where the version that it asks for listens; the rest where we were told. */
+static uint32_t outbox_connection(const struct vmb_guest *guest, const struct vmb_post *post)
+{
+    if (post->kind != POST_CONTACT) {
+        return guest->message_connection;
+    }
+    return guest->asking_version >= VMB_VERSION_5_0 ? VMB_CONNECTION_MULTICLIENT
+                                                    : VMB_CONNECTION_MESSAGE;
+}
+
+static vmb_status outbox_post(struct vmb_guest *guest, struct vmb_post *post)
+{
+    struct vmb_message message;
+    uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
+    uint32_t byte_count = 0;
+    vmb_status status;
+
+    outbox_build(guest, post, &message);
+    status = vmb_message_encode(&message, guest->version, guest->features, bytes, sizeof(bytes),
+                                &byte_count);
+    if (status != VMB_OK) {
+        return status;
+    }
+    return guest->platform.post_message(guest->platform.context, outbox_connection(guest, post),
+                                        bytes, byte_count);
+}
+
+/* Post what is due. True: there is more, at once. */
+bool vmbi_outbox_poll(struct vmb_guest *guest)
+{
+    uint32_t posted;
+
+    for (posted = 0; guest->outbox_first != NULL; posted++) {
+        struct vmb_post *post = guest->outbox_first;
+        vmb_status status;
+
+        if (posted == POLL_BATCH) {
+            return true;
+        }
+        if (guest->post_retry_ns != 0 &&
+            guest->platform.now_ns(guest->platform.context) < guest->post_retry_ns) {
+            return false;
+        }
+        /*
+         * The owner's state moves on before the host can answer: an answer may come before the
+         * hypercall returns, but it is only looked at by a later step of this control plane.
+         */
+        status = outbox_post(guest, post);
+        if (status == VMB_ERR_RETRY && ++guest->post_tries < guest->options.post_retry_limit) {
+            outbox_back_off(guest);
+            return false;
+        }
+        if (status == VMB_OK) {
+            guest->counters.messages_posted++;
+        } else {
+            vmbi_guest_log(guest, VMB_LOG_ERROR, "a message to the host could not be posted",
+                           "kind", post->kind);
+            status = VMB_ERR_PLATFORM;
+        }
+        vmbi_post_cancel(guest, post);
+        if (outbox_posted(guest, post, status)) {
+            struct vmb_post *behind = guest->outbox_first;
+
+            /* Its next message goes first: what it says is one sequence. */
+            post->queued = true;
+            post->next = behind;
+            guest->outbox_first = post;
+            if (behind == NULL) {
+                guest->outbox_last = post;
+            }
+        }
+    }
+    return false;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* One step of the control plane: messages in, waits that ended, messages out. */
+#include "guest/vmb_guest_state.h"
+
+#include <vmbus/hv.h>
+
+/* How soon to look again whether a VP has left the dispatch. */
+#define QUIESCE_POLL_NS 50000u
+
+/* A time from now; remembered, so that nobody needs to search for the earliest. */
+uint64_t vmbi_deadline(struct vmb_guest *guest, uint64_t timeout_ns)
+{
+    uint64_t now_ns = guest->platform.now_ns(guest->platform.context);
+    uint64_t deadline_ns =
+        timeout_ns > VMB_NEVER - 1 - now_ns ? VMB_NEVER - 1 : now_ns + timeout_ns;
+
+    if (deadline_ns < guest->earliest_deadline_ns) {
+        guest->earliest_deadline_ns = deadline_ns;
+    }
+    return deadline_ns;
+}
+
+/* A message that nobody waits for: a peer's mistake, or an answer that came too late. */
+void vmbi_unexpected(struct vmb_guest *guest, uint32_t number, uint32_t relid)
+{
+    guest->counters.messages_unexpected++;
+    vmbi_guest_log(guest, VMB_LOG_WARNING, "a message that nobody waits for",
+                   vmb_message_name(number), relid);
+}
+
+static void poll_handle(struct vmb_guest *guest, const struct vmb_message *message)
+{
+    switch (message->number) {
+    case VMB_MSG_OFFER_CHANNEL:
+        vmbi_on_offer(guest, &message->u.offer);
+        break;
+    case VMB_MSG_RESCIND_OFFER:
+        vmbi_on_rescind(guest, &message->u.rescind);
+        break;
+    case VMB_MSG_ALL_OFFERS_DELIVERED:
+        if (guest->offers_told) {
+            vmbi_unexpected(guest, message->number, 0);
+            break;
+        }
+        guest->offers_told = true;
+        if (guest->events.offers_delivered != NULL) {
+            guest->events.offers_delivered(guest->events.context);
+        }
+        break;
+    case VMB_MSG_OPEN_RESULT:
+        vmbi_on_open_result(guest, &message->u.open_result);
+        break;
+    case VMB_MSG_GPADL_CREATED:
+        vmbi_on_gpadl_created(guest, &message->u.gpadl_created);
+        break;
+    case VMB_MSG_GPADL_TORNDOWN:
+        vmbi_on_gpadl_torndown(guest, &message->u.gpadl_torndown);
+        break;
+    case VMB_MSG_MODIFY_CHANNEL_RESPONSE:
+        vmbi_on_modify_response(guest, &message->u.modify_channel_response);
+        break;
+    default:
+        /* Known to the version, but we asked for none of it. */
+        vmbi_unexpected(guest, message->number, 0);
+        break;
+    }
+}
+
+/* Until a version is agreed upon, and after Unload, everything else is of an earlier owner. */
+static bool poll_is_due(const struct vmb_guest *guest, uint32_t number)
+{
+    switch ((enum bus_state)guest->state) {
+    case BUS_CONTACTING:
+        return number == VMB_MSG_VERSION_RESPONSE;
+    case BUS_CONNECTED:
+        return number != VMB_MSG_VERSION_RESPONSE && number != VMB_MSG_UNLOAD_COMPLETE;
+    case BUS_UNLOADING:
+        return number == VMB_MSG_UNLOAD_COMPLETE;
+    case BUS_DISCONNECTED:
+    case BUS_LEAVING:
+        break;
+    }
+    return false;
+}
+
+static void poll_message(struct vmb_guest *guest, const struct vmb_hv_message *raw)
+{
+    bool contacting = guest->state == BUS_CONTACTING;
+    struct vmb_message message;
+    vmb_status status;
+
+    guest->counters.messages_received++;
+    if (raw->type != VMB_SYNIC_MESSAGE_TYPE) {
+        guest->counters.messages_unknown++; /* A timer's, or nothing that VMBus knows. */
+        return;
+    }
+    status = vmb_message_decode(raw->payload, raw->payload_bytes, VMB_HOST_TO_GUEST,
+                                contacting ? guest->asking_version : guest->version,
+                                contacting ? guest->options.features : guest->features, &message);
+    if (status == VMB_ERR_UNKNOWN) {
+        guest->counters.messages_unknown++;
+        return;
+    }
+    if (status != VMB_OK) {
+        guest->counters.messages_malformed++;
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "malformed message dropped", "bytes",
+                       raw->payload_bytes);
+        return;
+    }
+    if (!poll_is_due(guest, message.number)) {
+        guest->counters.messages_unexpected++;
+    } else if (message.number == VMB_MSG_VERSION_RESPONSE) {
+        vmbi_on_version_response(guest, &message.u.version_response);
+    } else if (message.number == VMB_MSG_UNLOAD_COMPLETE) {
+        vmbi_on_unload_complete(guest);
+    } else {
+        poll_handle(guest, &message);
+    }
+}
+
+/* Empty one VP's slot, message by message: the hypervisor refills it when told (EOM). */
+static bool poll_slot(struct vmb_guest *guest, uint32_t vp, void *slot, uint32_t *budget)
+{
+    while (*budget > 0) {
+        struct vmb_hv_message message;
+        bool end_of_message = false;
+        vmb_status status = vmb_hv_slot_take(slot, &message, &end_of_message);
+
+        if (status != VMB_OK) {
+            return false;
+        }
+        (*budget)--;
+        if (end_of_message) {
+            guest->platform.end_of_message(guest->platform.context, vp);
+        }
+        poll_message(guest, &message);
+    }
+    return true;
+}
+
+static bool poll_slots(struct vmb_guest *guest)
+{
+    uint32_t budget = POLL_BATCH;
+    bool more = false;
+    uint32_t vp;
+
+    /* Acquire, with the release in vmb_guest_on_interrupt(); cleared before the slots are read. */
+    if (vmb_atomic_exchange(&guest->message_waiting, 0, VMB_ACQUIRE) == 0) {
+        return false;
+    }
+    for (vp = 0; vp < guest->options.vp_count; vp++) {
+        void *slot = vmb_atomic_load(&guest->vps[vp].slot, VMB_ACQUIRE);
+
+        if (slot != NULL && poll_slot(guest, vp, slot, &budget)) {
+            more = true;
+        }
+    }
+    if (more) {
+        vmb_atomic_store(&guest->message_waiting, 1, VMB_RELAXED);
+    }
+    return more;
+}
+
+/* End the waits that have lasted too long, and find out when the next one does. */
+static void poll_deadlines(struct vmb_guest *guest)
+{
+    uint64_t now_ns;
+    uint64_t earliest_ns = VMB_NEVER;
+    uint32_t index;
+
+    if (guest->earliest_deadline_ns == VMB_NEVER) {
+        return;
+    }
+    now_ns = guest->platform.now_ns(guest->platform.context);
+    if (now_ns < guest->earliest_deadline_ns) {
+        return;
+    }
+    guest->earliest_deadline_ns = VMB_NEVER;
+    if (guest->deadline_ns <= now_ns) {
+        vmbi_bus_timeout(guest);
+    }
+    for (index = 0; index < guest->options.channel_limit; index++) {
+        struct vmb_channel *channel = &guest->channel_memory[index];
+
+        if (channel->phase == PHASE_FREE) {
+            continue;
+        }
+        if (channel->modify_deadline_ns <= now_ns) {
+            guest->counters.requests_timed_out++;
+            vmbi_modify_end(channel, VMB_ERR_TIMEOUT);
+        }
+        if (channel->phase == PHASE_OPEN_ASKING && channel->deadline_ns <= now_ns) {
+            guest->counters.requests_timed_out++;
+            vmbi_open_timeout(channel);
+        }
+        if (channel->modify_deadline_ns < earliest_ns) {
+            earliest_ns = channel->modify_deadline_ns;
+        }
+        if (channel->deadline_ns < earliest_ns) {
+            earliest_ns = channel->deadline_ns;
+        }
+    }
+    earliest_ns = vmbi_gpadl_timeouts(guest, now_ns, earliest_ns);
+    earliest_ns = guest->deadline_ns < earliest_ns ? guest->deadline_ns : earliest_ns;
+    if (earliest_ns < guest->earliest_deadline_ns) {
+        guest->earliest_deadline_ns = earliest_ns;
+    }
+}
+
+/* Sections are numbered two a VP: its interrupts, its runs. */
+static vmbi_section *poll_section(void *context, uint32_t index)
+{
+    struct guest_vp *vp = &((struct vmb_guest *)context)->vps[index / 2];
+
+    return index % 2 == 0 ? &vp->dispatching : &vp->running;
+}
+
+bool vmb_guest_poll(struct vmb_guest *guest)
+{
+    bool more = poll_slots(guest);
+
+    poll_deadlines(guest);
+    (void)vmbi_grace_poll(&guest->grace, poll_section, guest);
+    (void)vmbi_quiesce_poll(guest);
+    vmbi_leave_poll(guest);
+    return vmbi_outbox_poll(guest) || more;
+}
+
+uint64_t vmb_guest_next_deadline_ns(const struct vmb_guest *guest)
+{
+    uint64_t next_ns = guest->earliest_deadline_ns;
+
+    if (guest->outbox_first != NULL) {
+        uint64_t post_ns = guest->post_retry_ns;
+
+        next_ns = post_ns < next_ns ? post_ns : next_ns;
+    }
+    if (guest->quiescing != NULL || guest->state == BUS_LEAVING) {
+        uint64_t look_ns = guest->platform.now_ns(guest->platform.context) + QUIESCE_POLL_NS;
+
+        next_ns = look_ns < next_ns ? look_ns : next_ns;
+    }
+    return next_ns;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* The array: from a relid to its channel, for whichever VP an interrupt lands on (R1, R2, R8, R9).
+ */
+#include "guest/vmb_guest_state.h"
+
+struct vmb_channel *vmb_guest_relid2channel(struct vmb_guest *guest, uint32_t relid)
+{
+    if (relid >= VMB_RELID_COUNT) {
+        return NULL;
+    }
+    /* Acquire, with the release in vmbi_relid_map(): the channel's memory is as it was published.
+     */
+    return vmb_atomic_load(&guest->channels[relid], VMB_ACQUIRE);
+}
+
+/*
+ * An event flag may be left of an earlier life of this relid: set while nothing was mapped there,
+ * above the words that anybody scanned. The hypervisor interrupts only when a flag goes from 0 to
+ * 1, so a flag that stays set would swallow the new channel's first event. Nothing is owed for it.
+ */
+void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid)
+{
+    uintptr_t bit = vmbi_swap_le_word((uintptr_t)1 << (relid % VMBI_WORD_BITS));
+    uint32_t index;
+
+    for (index = 0; index < guest->options.vp_count; index++) {
+        void *flags = vmb_atomic_load(&guest->vps[index].flags, VMB_ACQUIRE);
+
+        if (flags != NULL) {
+            /* The host sets nothing for it before it has our OpenChannel, which is posted later. */
+            (void)vmb_atomic_fetch_and(VMBI_SHM_WORD(flags, relid / VMBI_WORD_BITS), ~bit,
+                                       VMB_RELAXED);
+        }
+    }
+}
+
+void vmbi_relid_map(struct vmb_guest *guest, struct vmb_channel *channel)
+{
+    uint32_t relid = channel->relid;
+
+    if (relid > guest->highest_relid) {
+        guest->highest_relid = relid;
+        vmb_atomic_store(&guest->scan_words, (uintptr_t)(relid / VMBI_WORD_BITS + 1), VMB_RELEASE);
+    }
+    /* With the acquire in vmb_guest_relid2channel(). */
+    vmb_atomic_store(&guest->channels[relid], channel, VMB_RELEASE);
+    /*
+     * R2: mapped before OpenChannel can reach the host. The host is one more agent on this memory,
+     * also where there is but one VP, and nothing says that a hypercall is a barrier. With the
+     * acquire of the first event's flags in dispatch_flags().
+     */
+    vmb_atomic_fence(VMB_SEQ_CST);
+}
+
+void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel)
+{
+    uint32_t relid = channel->relid;
+
+    /* Relaxed: whoever still finds the channel is waited for by the grace period that follows. */
+    vmb_atomic_store(&guest->channels[relid], (void *)NULL, VMB_RELAXED);
+    if (relid != guest->highest_relid) {
+        return;
+    }
+    /* Only ever down to the highest relid that is mapped: no mapped relid's flag is hidden (R9). */
+    while (relid > 0 && vmb_atomic_load(&guest->channels[relid], VMB_RELAXED) == NULL) {
+        relid--;
+    }
+    guest->highest_relid = relid;
+    vmb_atomic_store(&guest->scan_words, (uintptr_t)(relid / VMBI_WORD_BITS + 1), VMB_RELAXED);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest and its channels are made of, and what the files of this room say to each other.
+ *
+ * Three kinds of state live here, and every member belongs to exactly one:
+ *   control   the control plane's own: one caller at a time, plain memory
+ *   dispatch  read by all VPs in their interrupts while the control plane changes it: atomics
+ *   vp        written by one VP, read by others: atomics on that VP's own cache lines
+ */
+#ifndef VMB_GUEST_STATE_H
+#define VMB_GUEST_STATE_H
+
+#include <vmbus/guest.h>
+#include <vmbus/platform/atomic.h>
+#include <vmbus/platform/string.h>
+
+#include "base/vmb_shm.h"
+#include "guest/vmb_gate.h"
+#include "guest/vmb_grace.h"
+
+/* Words of a bit for each relid. */
+#define RELID_WORDS (VMB_RELID_COUNT / VMBI_WORD_BITS)
+/* Channels of a host older than 2.4 have their bit in the interrupt page, in its first half. */
+#define LEGACY_HALF_BYTES 2048u
+/* SINT of VMBus (TLFS 11.4 leaves it to the guest; every guest and host agrees on 2). */
+#define GUEST_SINT 2u
+/* How often a direct handler runs again in one interrupt before it is made due instead (R10). */
+#define DIRECT_RERUNS 8u
+/* Messages taken, and messages posted, in one call of vmb_guest_poll(). */
+#define POLL_BATCH 64u
+
+/* A counter with one writer at a time. */
+VMB_INLINE void vmbi_count(vmb_atomic_word *counter)
+{
+    vmb_atomic_store(counter, vmb_atomic_load(counter, VMB_RELAXED) + 1, VMB_RELAXED);
+}
+
+/* What a place in the outbox has to say; see vmb_guest_outbox.c. */
+enum post_kind {
+    POST_CONTACT = 1,
+    POST_REQUEST_OFFERS,
+    POST_UNLOAD,
+    POST_OPEN,
+    POST_CLOSE,
+    POST_RELEASE,
+    POST_MODIFY,
+    POST_GPADL,
+    POST_GPADL_TEARDOWN
+};
+
+enum bus_state {
+    BUS_DISCONNECTED = 0,
+    BUS_CONTACTING, /* InitiateContact is queued or unanswered. */
+    BUS_CONNECTED,  /* A version is agreed upon. */
+    BUS_LEAVING,    /* No channel runs any more; VPs are leaving the dispatch. */
+    BUS_UNLOADING   /* Unload is queued or unanswered. */
+};
+
+/* Where a channel is; the public enum vmb_channel_state is coarser. */
+enum channel_phase {
+    PHASE_FREE = 0,
+    PHASE_OFFERED,
+    PHASE_OPEN_SHARING, /* The ring GPADL is being created. */
+    PHASE_OPEN_ASKING,  /* OpenChannel is queued or unanswered. */
+    PHASE_OPEN,
+    PHASE_CLOSE_QUIESCING,   /* The gate is closed; somebody may still be inside. */
+    PHASE_CLOSE_TELLING,     /* CloseChannel is queued. */
+    PHASE_CLOSE_UNSHARING,   /* The ring GPADL is being torn down. */
+    PHASE_RELEASE_QUIESCING, /* Unmapped; a VP may still hold the pointer. */
+    PHASE_RELEASE_TELLING    /* RelIdReleased is queued. */
+};
+
+enum gpadl_state {
+    GPADL_NONE = 0,
+    GPADL_TELLING, /* Header or bodies are queued. */
+    GPADL_ASKED,   /* All told, no answer yet. */
+    GPADL_READY,
+    GPADL_REVOKING, /* GpadlTeardown is queued. */
+    GPADL_REVOKED   /* Posted, not confirmed. */
+};
+
+enum modify_state {
+    MODIFY_NONE = 0,
+    MODIFY_QUEUED,
+    MODIFY_ASKED
+};
+
+struct vmb_channel {
+    /* dispatch: what an interrupt touches. */
+    vmb_atomic_u32 gate;
+    uint32_t notify;                /* enum vmb_notify; set while the gate is closed. */
+    void (*on_event)(void *device); /* Likewise. */
+    void *device;                   /* Likewise. */
+    vmb_atomic_word interrupts;     /* Written by whoever owns the gate. */
+    vmb_atomic_word handler_runs;   /* Likewise. */
+    vmb_atomic_word coalesced;      /* Any VP. */
+    struct vmb_endpoint endpoint;   /* The runner's and the driver's. */
+
+    /* control */
+    struct vmb_guest *guest;
+    uint32_t relid;
+    uint8_t phase;
+    uint8_t modify;
+    bool rescinded;
+    bool rescind_told;
+    bool doubtful_rings; /* The host may still hold the rings of an earlier life. */
+    uint32_t target_vp;
+    uint32_t wanted_vp; /* Of the retarget under way. */
+    uint32_t open_id;
+    uint32_t host_status;
+    uint32_t grace_ticket;
+    vmb_status end_status; /* What `done` will be told when the rings are ours again. */
+    uint32_t gpadl_count;  /* Of the device's, without the ring's. */
+    uint64_t deadline_ns;
+    uint64_t modify_deadline_ns;
+    const struct vmb_driver *driver;
+    vmb_channel_done done; /* Of the open or the close under way. */
+    void *done_context;
+    vmb_channel_done modify_done;
+    void *modify_done_context;
+    void *context;
+    struct vmb_channel *next_quiescing; /* Or next of the free ones. */
+    struct vmb_post post;
+    struct vmb_post modify_post;
+    struct vmb_gpadl ring_gpadl;
+    struct vmb_gpadl_range ring_range;
+    struct vmb_pages ring_pages;
+    uint32_t tx_pages;
+    uint32_t rx_pages;
+    uint64_t opens;
+    uint64_t retargets;
+    struct vmb_ring_counters tx_past; /* Sums of earlier lives. */
+    struct vmb_ring_counters rx_past;
+    struct vmb_msg_offer offer;
+    uint8_t user_data[VMB_USER_DEFINED_BYTES];
+};
+
+/* One VP. The lines that its interrupt writes are its own. */
+struct guest_vp {
+    /* vp: written in on_interrupt of this VP. */
+    VMB_CACHE_ALIGNED vmbi_section dispatching;
+    vmb_atomic_word interrupts;
+    vmb_atomic_word events;
+    vmb_atomic_word started;
+    vmb_atomic_word coalesced;
+    vmb_atomic_word stray_unmapped;
+    vmb_atomic_word stray_closed;
+    vmb_atomic_word legacy;
+    vmb_atomic_word messages;
+    /* Set by vp_start before the SINT is unmasked; NULL while the VP takes no interrupts. */
+    vmb_atomic_ptr flags; /* 2048 event flags of our SINT. */
+    vmb_atomic_ptr slot;  /* Message slot of our SINT. */
+
+    /* vp: written in vmb_guest_run() of this VP. */
+    VMB_CACHE_ALIGNED vmbi_section running;
+    uint32_t run_word; /* Where the next run goes on, so that no channel starves. */
+
+    /* Channels that are due on this VP. Set by any VP's interrupt and the control plane. */
+    VMB_CACHE_ALIGNED vmb_atomic_word ready[RELID_WORDS];
+};
+
+struct vmb_guest {
+    /* dispatch: read by every interrupt, changed by the control plane. */
+    vmb_atomic_word scan_words;     /* Words of flags that can hold a mapped relid (R9). */
+    vmb_atomic_ptr legacy_page;     /* Interrupt page, if the host is older than 2.4. */
+    vmb_atomic_u32 message_waiting; /* A slot was seen full; the next poll looks at all. */
+    VMB_CACHE_ALIGNED vmb_atomic_ptr channels[VMB_RELID_COUNT]; /* R1. */
+
+    /* control, constant after init */
+    struct vmb_guest_platform platform;
+    struct vmb_guest_events events;
+    struct vmb_guest_options options;
+    struct guest_vp *vps;
+    struct vmb_channel *channel_memory;
+
+    /* control */
+    uint8_t state;
+    bool offers_told;
+    bool
+        contact_doubtful; /* The host may hold the contact pages of an attempt it never answered. */
+    bool unload_failed;
+    uint32_t asking_version;
+    uint32_t version;
+    uint32_t features;
+    uint32_t message_connection;
+    uint32_t next_gpadl;
+    uint32_t next_open_id;
+    uint32_t highest_relid;
+    uint32_t channel_count;
+    struct vmb_pages
+        contact_pages; /* Interrupt page, monitor pages to the guest and to the host. */
+    struct vmb_channel *free_channels;
+    struct vmb_channel *quiescing;
+    struct vmb_gpadl *gpadls;
+    struct vmbi_grace grace;
+    uint32_t leave_ticket;
+    uint64_t deadline_ns;          /* Of the bus's own request. */
+    uint64_t earliest_deadline_ns; /* No wait ends before it. */
+    struct vmb_post contact_post;
+    struct vmb_post offers_post;
+    struct vmb_post unload_post;
+    struct vmb_post *outbox_first;
+    struct vmb_post *outbox_last;
+    uint32_t post_tries;
+    uint64_t post_retry_ns; /* Not before; 0: at once. */
+    uint64_t log_window_ns;
+    uint32_t log_lines;
+    struct vmb_guest_counters counters;
+};
+
+/* vmb_guest_relids.c */
+void vmbi_relid_map(struct vmb_guest *guest, struct vmb_channel *channel);
+void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel);
+void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid);
+
+/* vmb_guest_run.c */
+void vmbi_channel_start(struct vmb_guest *guest, struct vmb_channel *channel, uint32_t vp);
+void vmbi_channel_make_due(struct vmb_guest *guest, uint32_t relid, uint32_t vp);
+
+/* vmb_guest_outbox.c */
+void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind);
+void vmbi_post_cancel(struct vmb_guest *guest, struct vmb_post *post);
+bool vmbi_outbox_poll(struct vmb_guest *guest);
+
+/* vmb_guest_connect.c */
+void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message);
+void vmbi_contact_posted(struct vmb_guest *guest, vmb_status status);
+void vmbi_offers_requested(struct vmb_guest *guest, vmb_status status);
+void vmbi_unload_posted(struct vmb_guest *guest, vmb_status status);
+void vmbi_on_version_response(struct vmb_guest *guest,
+                              const struct vmb_msg_version_response *response);
+void vmbi_on_unload_complete(struct vmb_guest *guest);
+void vmbi_leave_poll(struct vmb_guest *guest);
+void vmbi_bus_timeout(struct vmb_guest *guest);
+
+/* vmb_guest_offer.c */
+void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer);
+void vmbi_on_rescind(struct vmb_guest *guest, const struct vmb_msg_rescind *rescind);
+void vmbi_rescind_settled(struct vmb_channel *channel);
+void vmbi_let_go_unasked(struct vmb_channel *channel);
+void vmbi_channel_free(struct vmb_channel *channel);
+void vmbi_release_posted(struct vmb_channel *channel, vmb_status status);
+
+/* vmb_guest_open.c */
+void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *message);
+void vmbi_open_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_result *result);
+void vmbi_open_rescinded(struct vmb_channel *channel);
+void vmbi_open_timeout(struct vmb_channel *channel);
+
+/* vmb_guest_close.c */
+void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason);
+void vmbi_close_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_close_unshare(struct vmb_channel *channel, vmb_status end_status);
+void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go);
+bool vmbi_quiesce_poll(struct vmb_guest *guest);
+void vmbi_quiesce(struct vmb_channel *channel, enum channel_phase phase);
+void vmbi_channel_drop(struct vmb_channel *channel);
+
+/* vmb_guest_modify.c */
+void vmbi_modify_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_modify_end(struct vmb_channel *channel, vmb_status status);
+void vmbi_on_modify_response(struct vmb_guest *guest,
+                             const struct vmb_msg_modify_channel_response *response);
+
+/* vmb_guest_gpadl.c */
+vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
+                             const struct vmb_gpadl_range *ranges, uint32_t range_count,
+                             vmb_gpadl_done done, void *done_context);
+void vmbi_gpadl_build(struct vmb_gpadl *gpadl, struct vmb_message *message);
+bool vmbi_gpadl_posted(struct vmb_gpadl *gpadl, vmb_status status);
+void vmbi_gpadl_teardown_posted(struct vmb_gpadl *gpadl, vmb_status status);
+void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_created *created);
+void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_msg_gpadl_torndown *torndown);
+uint64_t vmbi_gpadl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns);
+void vmbi_gpadls_forget(struct vmb_guest *guest);
+
+/* vmb_guest_log.c */
+void vmbi_guest_log(struct vmb_guest *guest, enum vmb_log_level level, const char *text,
+                    const char *unit, uint32_t number);
+
+/* vmb_guest_poll.c */
+uint64_t vmbi_deadline(struct vmb_guest *guest, uint64_t timeout_ns);
+void vmbi_unexpected(struct vmb_guest *guest, uint32_t number, uint32_t relid);
+
+#endif /* VMB_GUEST_STATE_H */
