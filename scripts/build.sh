@@ -18,7 +18,7 @@ meson=/usr/bin/meson
     exit 1
 }
 
-options() { printf '%s\n' "CC=${CC-}" "$@"; }
+options() { printf '%s\n' "$PWD" "CC=${CC-}" "$@"; } # What a build folder cannot survive.
 
 layout() {
     find . \( -name .git -o -path ./build \) -prune -o \
