@@ -18,10 +18,10 @@ meson=/usr/bin/meson
     exit 1
 }
 
-options() { printf '%s\n' "$PWD" "CC=${CC-}" "$@"; } # What a build folder cannot survive.
+options() { printf '%s\n' "$PWD" "CC=${CC-}" "$@"; } # If one changes: a new folder.
 
 layout() {
-    find . \( -name .git -o -path ./build \) -prune -o \
+    find . \( -name .git -o -path './build*' \) -prune -o \
         \( -name meson.build -o -path './tests/*/*.c' -o -path './fuzz/*.c' \) -print | LC_ALL=C sort
 }
 

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Check each .md file: its links lead somewhere, and its C programs compile. A file is one test.
+
+A program is a ```c block whose first line is an #include; fragments are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from check_rooms import files
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+COMPILE = "-xc -std=c11 -fsyntax-only -Wall -Wextra -Wpedantic -Werror -Iinclude -".split()
+
+
+def prose(text: str) -> str:
+    """The text without code, which may look like links."""
+    return re.sub(r"`[^`\n]*`", "", BLOCK.sub("", text))
+
+
+def anchors(text: str) -> set[str]:
+    """What a link's #fragment may be: headings as web pages spell them."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(text))
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def check_links(path: Path, text: str) -> Iterator[str]:
+    for link in LINK.findall(prose(text)):
+        if re.match(r"[a-z]+:", link):
+            continue  # Elsewhere.
+        name, _, fragment = link.partition("#")
+        target = path.parent / name if name else path
+        if not target.exists():
+            yield f"the link {link} leads nowhere"
+        elif fragment and target.suffix == ".md" and fragment not in anchors(target.read_text()):
+            yield f"the link {link} leads to no heading"
+
+
+def check_programs(text: str) -> Iterator[str]:
+    for match in BLOCK.finditer(text):
+        if match[1] != "c" or not match[2].startswith("#include"):
+            continue
+        line = text.count("\n", 0, match.start()) + 1
+        command = ["cc", *COMPILE]
+        result = subprocess.run(
+            command, cwd=ROOT, input=match[2], capture_output=True, text=True, check=False
+        )
+        if result.returncode != 0:
+            yield f"line {line}: the program does not compile:\n{result.stderr}"
+
+
+def check(path: Path) -> list[str]:
+    text = path.read_text()
+    return [*check_links(path, text), *check_programs(text)]
+
+
+def main() -> int:
+    failed = passed = 0
+    for path in files(ROOT):
+        if path.suffix != ".md":
+            continue
+        faults = check(path)
+        for fault in faults:
+            print(f"{path.relative_to(ROOT)}: {fault}")
+        failed += bool(faults)
+        passed += not faults
+    print(f"{passed} passed, {failed} failed")
+    return int(failed != 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
