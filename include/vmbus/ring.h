@@ -24,6 +24,7 @@
 #ifndef VMB_RING_H
 #define VMB_RING_H
 
+#include <vmbus/proto/packet.h>
 #include <vmbus/status.h>
 #include <vmbus/types.h>
 
@@ -36,14 +37,14 @@ VMB_BEGIN_DECLS
 /** Bytes of a ring's whole mapping: its control page and its data. */
 #define VMB_RING_MAPPING_BYTES(data_bytes) ((size_t)VMB_PAGE_BYTES + (data_bytes))
 
-/** What a packet costs beyond its type-specific header and payload: descriptor and trailer. */
-#define VMB_RING_PACKET_OVERHEAD_BYTES 24u
+/** What a packet costs beyond its type-specific header and payload. */
+#define VMB_RING_PACKET_OVERHEAD_BYTES (VMB_PACKET_DESCRIPTOR_BYTES + VMB_PACKET_TRAILER_BYTES)
 
 /** What a half has seen since its init. Plain memory of its owner. */
 struct vmb_ring_counters {
     uint64_t packets;        /**< Staged by the producer, advanced over by the consumer. */
-    uint64_t bytes;          /**< Payload of these packets. */
     uint64_t signals_sent;   /**< Commits that answered "signal the peer". */
+    uint64_t bytes;          /**< Payload of the packets. */
     uint64_t signals_spared; /**< Commits that published something and needed no signal. */
     uint64_t full;           /**< Packets refused for lack of space; producer only. */
     uint64_t peer_faults;    /**< 0, or 1 once the peer has broken the ring. */
@@ -124,7 +125,7 @@ struct VMB_CACHE_ALIGNED vmb_ring_tx {
     uint32_t data_bytes;
     uint32_t staged_offset;    /* Where the next packet goes. The truth; never read back. */
     uint32_t published_offset; /* What the peer knows: the start of the uncommitted batch. */
-    uint32_t free_bytes;       /* Surely free behind staged_offset, as of the last look. */
+    uint32_t free_bytes;       /* Surely free behind staged_offset; at most one packet's limit. */
     uint32_t pending_bytes;    /* What the peer is told that we wait for. */
     bool broken;
     struct vmb_ring_counters counters; /**< Public: read it when you like. */
@@ -135,8 +136,8 @@ struct vmb_packet_out {
     uint64_t transaction_id;        /**< 0 if no completion is wanted. */
     const struct vmb_slice *header; /**< Type-specific header, in pieces; NULL if there is none. */
     uint32_t header_count;          /**< Pieces. Their bytes sum up to a multiple of 8. */
-    uint16_t type;                  /**< 6, 7, 9 or 11, the ones in use. */
-    uint16_t flags;                 /**< Bit 0: a completion is wanted. No other. */
+    uint16_t type;                  /**< An `enum vmb_packet_type`: 6, 7, 9 or 0xB, those in use. */
+    uint16_t flags;                 /**< VMB_PACKET_WANTS_COMPLETION or 0. */
 };
 
 /**
@@ -279,12 +280,9 @@ struct vmb_packet {
     uint32_t header_bytes;  /**< Where the payload begins: descriptor and type-specific header. */
     uint32_t payload_bytes; /**< A multiple of 8: what the sender had, rounded up. */
     uint32_t offset;        /**< Of its descriptor in the ring. Private. */
-    uint16_t type;          /**< 6, 7, 9 or 11. */
-    uint16_t flags;         /**< Bit 0: a completion is wanted. No other. */
+    uint16_t type;          /**< An `enum vmb_packet_type`: 6, 7, 9 or 0xB. */
+    uint16_t flags;         /**< VMB_PACKET_WANTS_COMPLETION or 0. */
 };
-
-/** Offset of the type-specific header for vmb_ring_rx_copy(); the payload follows it. */
-#define VMB_RING_DESCRIPTOR_BYTES 16u
 
 /**
  * Begin to consume from a ring. Reads both indices once and goes on from where they are.
@@ -324,7 +322,7 @@ VMB_NODISCARD vmb_status vmb_ring_rx_peek(struct vmb_ring_rx *rx, struct vmb_pac
  * Copy a part of a packet. Works from its peek until the commit that follows its advance.
  *
  * @param packet  As vmb_ring_rx_peek() or vmb_ring_rx_next() gave it.
- * @param offset  From the start of the packet: VMB_RING_DESCRIPTOR_BYTES for the type-specific
+ * @param offset  From the start of the packet: VMB_PACKET_DESCRIPTOR_BYTES for the type-specific
  *                header, packet->header_bytes for the payload.
  * @param buffer  Receives @p bytes; stays the caller's.
  *

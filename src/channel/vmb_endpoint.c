@@ -114,7 +114,8 @@ vmb_status vmb_endpoint_receive_header(struct vmb_endpoint *endpoint,
     if (header_bytes > buffer_bytes) {
         return VMB_ERR_TOO_SMALL;
     }
-    return vmb_ring_rx_copy(&endpoint->rx, packet, VMB_RING_DESCRIPTOR_BYTES, buffer, header_bytes);
+    return vmb_ring_rx_copy(&endpoint->rx, packet, VMB_PACKET_DESCRIPTOR_BYTES, buffer,
+                            header_bytes);
 }
 
 void vmb_endpoint_skip(struct vmb_endpoint *endpoint, const struct vmb_packet *packet)

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The consuming half of a ring: look at packets, copy them, give their space back.
+ *
+ * Of each packet the descriptor's first word is loaded once, checked, and never looked at again.
+ * Our read index lives here and is published once for a batch. How much there is to read is taken
+ * from the peer's index only when all that was known has been read.
+ */
+#include "ring/vmb_ring_memory.h"
+
+/* The peer has done what no peer may: nothing more is read and nothing given back. */
+VMBI_RING_COLD static vmb_status ring_rx_break(struct vmb_ring_rx *rx)
+{
+    rx->broken = true;
+    rx->available_bytes = 0;
+    rx->read_offset = rx->published_offset;
+    rx->counters.peer_faults++;
+    return VMB_ERR_PEER;
+}
+
+/* Make sure that there is something to read: if all that was known is read, look for more. */
+VMB_INLINE vmb_status ring_rx_refresh(struct vmb_ring_rx *rx)
+{
+    uint32_t write_offset;
+
+    if (VMB_LIKELY(rx->available_bytes != 0)) {
+        return VMB_OK;
+    }
+    if (VMB_UNLIKELY(rx->broken)) {
+        return VMB_ERR_PEER;
+    }
+    /*
+     * Acquire: pairs with the release store of the write index in the producer's commit. The
+     * packets before it are there.
+     */
+    write_offset = vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_ACQUIRE);
+    if (VMB_UNLIKELY(!vmbi_ring_index_ok(write_offset, rx->data_bytes))) {
+        return ring_rx_break(rx);
+    }
+    rx->available_bytes = vmbi_ring_distance(rx->read_offset, write_offset, rx->data_bytes);
+    return rx->available_bytes == 0 ? VMB_ERR_RING_EMPTY : VMB_OK;
+}
+
+/*
+ * The first word of a descriptor, from bit 0: type, header in units of 8 bytes, header and payload
+ * in units of 8 bytes, flags; 16 bits each.
+ */
+VMB_INLINE uint32_t ring_rx_header_bytes(uint64_t descriptor)
+{
+    return (uint32_t)(descriptor >> 13) & 0x7FFF8u;
+}
+
+VMB_INLINE uint32_t ring_rx_content_bytes(uint64_t descriptor)
+{
+    return (uint32_t)(descriptor >> 29) & 0x7FFF8u;
+}
+
+/* In-band data or a completion, without a header of its own, with or without the flag. */
+VMB_INLINE bool ring_rx_is_plain(uint64_t descriptor)
+{
+    uint64_t kind = descriptor & 0xFFFE0000FFFFFFFFu;
+
+    if (VMB_LIKELY(kind == (VMB_PACKET_IN_BAND | 2u << 16))) {
+        return true;
+    }
+    return kind == (VMB_PACKET_COMPLETION | 2u << 16);
+}
+
+/* All that a descriptor must obey before anything behind it is looked at. */
+VMB_INLINE bool ring_rx_descriptor_ok(const struct vmb_ring_rx *rx, uint64_t descriptor)
+{
+    uint32_t header_bytes = ring_rx_header_bytes(descriptor);
+    uint32_t content_bytes = ring_rx_content_bytes(descriptor);
+
+    return header_bytes >= vmbi_ring_least_header((uint16_t)descriptor) &&
+           content_bytes >= header_bytes && descriptor >> 48 <= VMB_PACKET_WANTS_COMPLETION &&
+           content_bytes + VMB_PACKET_TRAILER_BYTES <= rx->available_bytes;
+}
+
+/* Say what the packet at the read index is. Its id is only passed on. */
+VMB_INLINE void ring_rx_describe(const struct vmb_ring_rx *rx, uint64_t descriptor,
+                                 uint32_t header_bytes, uint32_t id_offset,
+                                 struct vmb_packet *out_packet)
+{
+    out_packet->transaction_id = vmbi_ring_get_word(rx->control, id_offset);
+    out_packet->header_bytes = header_bytes;
+    out_packet->payload_bytes = ring_rx_content_bytes(descriptor) - header_bytes;
+    out_packet->offset = rx->read_offset;
+    out_packet->type = (uint16_t)descriptor;
+    out_packet->flags = (uint16_t)(descriptor >> 48);
+}
+
+/* Check a packet by its descriptor, which has been loaded, and say what it is. */
+static vmb_status ring_rx_judge(struct vmb_ring_rx *rx, uint64_t descriptor,
+                                struct vmb_packet *out_packet)
+{
+    if (VMB_UNLIKELY(!ring_rx_descriptor_ok(rx, descriptor))) {
+        return ring_rx_break(rx);
+    }
+    ring_rx_describe(rx, descriptor, ring_rx_header_bytes(descriptor),
+                     vmbi_ring_forward(rx->read_offset, 8u, rx->data_bytes), out_packet);
+    return VMB_OK;
+}
+
+VMB_INLINE void ring_rx_step(struct vmb_ring_rx *rx, const struct vmb_packet *packet)
+{
+    uint32_t bytes = packet->header_bytes + packet->payload_bytes + VMB_PACKET_TRAILER_BYTES;
+
+    VMB_ASSERT(packet->offset == rx->read_offset && bytes <= rx->available_bytes);
+    rx->read_offset = vmbi_ring_forward(packet->offset, bytes, rx->data_bytes);
+    rx->available_bytes -= bytes;
+    rx->counters.packets++;
+    rx->counters.bytes += packet->payload_bytes;
+}
+
+VMBI_RING_COLD static void ring_rx_get_wrapped(const struct vmb_ring_rx *rx, uint32_t offset,
+                                               uint8_t *buffer, uint32_t bytes)
+{
+    struct vmb_ring_piece pieces[2];
+
+    vmbi_ring_split(rx->control, rx->data_bytes, offset, bytes, pieces);
+    vmbi_shm_copy_in(buffer, pieces[0].bytes, pieces[0].byte_count);
+    vmbi_shm_copy_in(buffer + pieces[0].byte_count, pieces[1].bytes, pieces[1].byte_count);
+}
+
+/* Copy a part of a packet that is known to be within it. */
+VMB_INLINE void ring_rx_get(const struct vmb_ring_rx *rx, const struct vmb_packet *packet,
+                            uint32_t offset, uint8_t *buffer, uint32_t bytes)
+{
+    offset = vmbi_ring_forward(packet->offset, offset, rx->data_bytes);
+    if (VMB_LIKELY(bytes <= rx->data_bytes - offset)) {
+        vmbi_ring_get_straight(buffer, vmbi_ring_data(rx->control, offset), bytes);
+    } else {
+        ring_rx_get_wrapped(rx, offset, buffer, bytes);
+    }
+}
+
+/* Header and payload may be looked at; the descriptor has been, once. */
+VMB_INLINE bool ring_rx_within(const struct vmb_packet *packet, uint32_t offset, uint32_t bytes)
+{
+    uint32_t content_bytes = packet->header_bytes + packet->payload_bytes;
+
+    return offset >= VMB_PACKET_DESCRIPTOR_BYTES && offset <= content_bytes &&
+           bytes <= content_bytes - offset;
+}
+
+vmb_status vmb_ring_rx_init(struct vmb_ring_rx *rx, void VMB_SHARED *control, uint32_t data_bytes)
+{
+    uint32_t read_offset;
+    vmb_status status;
+
+    *rx = (struct vmb_ring_rx){0};
+    rx->broken = true; /* Until we know better. */
+    if (!vmbi_ring_shape_ok(control, data_bytes)) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    rx->control = control;
+    rx->data_bytes = data_bytes;
+    /* The only time that we believe the page about our own index. */
+    read_offset = vmbi_shm_load(control, VMB_RING_READ_OFFSET, VMB_RELAXED);
+    if (!vmbi_ring_index_ok(read_offset, data_bytes)) {
+        return ring_rx_break(rx);
+    }
+    rx->broken = false;
+    rx->read_offset = read_offset;
+    rx->published_offset = read_offset;
+    rx->announces =
+        (vmbi_shm_load(control, VMB_RING_FEATURE_BITS, VMB_RELAXED) & VMB_RING_FEATURE_FLOW) != 0;
+    status = ring_rx_refresh(rx);
+    return status == VMB_ERR_RING_EMPTY ? VMB_OK : status;
+}
+
+vmb_status vmb_ring_rx_peek(struct vmb_ring_rx *rx, struct vmb_packet *out_packet)
+{
+    vmb_status status = ring_rx_refresh(rx);
+
+    if (status != VMB_OK) {
+        return status;
+    }
+    return ring_rx_judge(rx, vmbi_ring_load_word(rx->control, rx->read_offset), out_packet);
+}
+
+vmb_status vmb_ring_rx_copy(const struct vmb_ring_rx *rx, const struct vmb_packet *packet,
+                            uint32_t offset, void *buffer, uint32_t bytes)
+{
+    if (!ring_rx_within(packet, offset, bytes)) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    ring_rx_get(rx, packet, offset, buffer, bytes);
+    return VMB_OK;
+}
+
+vmb_status vmb_ring_rx_view(const struct vmb_ring_rx *rx, const struct vmb_packet *packet,
+                            uint32_t offset, uint32_t bytes, struct vmb_ring_piece out_pieces[2])
+{
+    if (!ring_rx_within(packet, offset, bytes)) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    vmbi_ring_split(rx->control, rx->data_bytes,
+                    vmbi_ring_forward(packet->offset, offset, rx->data_bytes), bytes, out_pieces);
+    return VMB_OK;
+}
+
+void vmb_ring_rx_advance(struct vmb_ring_rx *rx, const struct vmb_packet *packet)
+{
+    ring_rx_step(rx, packet);
+}
+
+/* Any packet: with a header of its own, across the end, too large for the buffer, or broken. */
+VMBI_RING_COLD static vmb_status ring_rx_next_any(struct vmb_ring_rx *rx, uint64_t descriptor,
+                                                  void *buffer, uint32_t buffer_bytes,
+                                                  struct vmb_packet *out_packet)
+{
+    vmb_status status = ring_rx_judge(rx, descriptor, out_packet);
+
+    if (status != VMB_OK) {
+        return status;
+    }
+    if (out_packet->payload_bytes > buffer_bytes) {
+        return VMB_ERR_TOO_SMALL;
+    }
+    ring_rx_step(rx, out_packet); /* Its space stays ours until the commit. */
+    ring_rx_get(rx, out_packet, out_packet->header_bytes, buffer, out_packet->payload_bytes);
+    return VMB_OK;
+}
+
+vmb_status vmb_ring_rx_next(struct vmb_ring_rx *rx, void *buffer, uint32_t buffer_bytes,
+                            struct vmb_packet *out_packet)
+{
+    const uint32_t header_bytes = VMB_PACKET_DESCRIPTOR_BYTES;
+    uint32_t offset, content_bytes, packet_bytes, payload_bytes;
+    uint64_t descriptor;
+    vmb_status status;
+
+    status = ring_rx_refresh(rx);
+    if (VMB_UNLIKELY(status != VMB_OK)) {
+        return status;
+    }
+    offset = rx->read_offset;
+    descriptor = vmbi_ring_load_word(rx->control, offset);
+    content_bytes = ring_rx_content_bytes(descriptor);
+    packet_bytes = content_bytes + VMB_PACKET_TRAILER_BYTES;
+    payload_bytes = content_bytes - header_bytes;
+    /* The usual packet: no header of its own, in order, fits, ends before the ring does. */
+    if (VMB_UNLIKELY(!ring_rx_is_plain(descriptor) || content_bytes < header_bytes ||
+                     packet_bytes > rx->available_bytes || payload_bytes > buffer_bytes ||
+                     packet_bytes >= rx->data_bytes - offset)) {
+        return ring_rx_next_any(rx, descriptor, buffer, buffer_bytes, out_packet);
+    }
+    ring_rx_describe(rx, descriptor, header_bytes, offset + 8u, out_packet);
+    rx->read_offset = offset + packet_bytes;
+    rx->available_bytes -= packet_bytes;
+    rx->counters.packets++;
+    rx->counters.bytes += payload_bytes;
+    vmbi_ring_get_straight(buffer, vmbi_ring_data(rx->control, offset + header_bytes),
+                           payload_bytes);
+    return VMB_OK;
+}
+
+/*
+ * A producer waits for @wanted bytes: have they just become free?
+ *
+ * Producers mean different things by the number. For openvmm and UEFI it is the packet, and the 8
+ * bytes that stay empty come on top; for others it includes them. Linux 6.12 and DPDK write when
+ * strictly more is free than the packet takes. Some ask for one byte less than the ring; UEFI does
+ * so to mean "when it is empty", which is that rounded down. And a length that is not a multiple of
+ * 8 takes the next one. So the crossing is not a line but a zone, from the number rounded down to
+ * the number rounded up plus the gap; whoever ends a step in it or beyond it, having begun before
+ * its end, wakes the producer. A narrower rule leaves some producer asleep for ever; this one costs
+ * it at most two wake-ups for nothing.
+ */
+static bool ring_rx_crosses(uint32_t wanted, uint32_t freed_bytes, uint32_t free_now,
+                            uint32_t data_bytes)
+{
+    uint32_t first, last;
+
+    if (wanted > data_bytes) {
+        wanted = data_bytes; /* Never to be had: wake it when the ring is empty. */
+    }
+    first = wanted & ~7u;
+    last = vmbi_round_up_8(wanted) + VMBI_RING_GAP_BYTES;
+    /* Before: free_now - freed_bytes, which would be negative if the producer has used them. */
+    return free_now >= first && free_now < last + freed_bytes;
+}
+
+bool vmb_ring_rx_commit(struct vmb_ring_rx *rx)
+{
+    uint32_t freed_bytes =
+        vmbi_ring_distance(rx->published_offset, rx->read_offset, rx->data_bytes);
+    uint32_t wanted, write_offset, free_now;
+    bool signal = false;
+
+    if (freed_bytes == 0) {
+        return false;
+    }
+    rx->published_offset = rx->read_offset;
+    /*
+     * Release: pairs with the acquire load of the read index in the producer's refresh. We have
+     * copied what we wanted before it overwrites it.
+     */
+    vmbi_shm_store(rx->control, VMB_RING_READ_OFFSET, rx->read_offset, VMB_RELEASE);
+    /*
+     * Publish the space before looking for somebody who waits for it. Pairs with the producer's
+     * fence in vmb_ring_tx_wait_space(), which says what it waits for before it looks at the space
+     * again; otherwise both could miss each other. For a consumer that never masks it also pairs
+     * with the fence in vmb_ring_tx_commit().
+     */
+    vmb_atomic_fence(VMB_SEQ_CST);
+    wanted = vmbi_shm_load(rx->control, VMB_RING_PENDING_SEND_BYTES, VMB_RELAXED);
+    if (VMB_UNLIKELY(wanted != 0)) {
+        /*
+         * Load the write index again: the producer may have used space since we last looked.
+         * Nothing orders it behind the request but the fence: if we do see the request with an
+         * older index, then the producer has yet to reach its own fence and will see our space.
+         */
+        write_offset = vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_RELAXED);
+        if (!vmbi_ring_index_ok(write_offset, rx->data_bytes)) {
+            (void)ring_rx_break(rx);
+            return false;
+        }
+        free_now =
+            rx->data_bytes - vmbi_ring_distance(rx->read_offset, write_offset, rx->data_bytes);
+        signal = ring_rx_crosses(wanted, freed_bytes, free_now, rx->data_bytes);
+    }
+    /* A producer that never says when it waits has to be told each time, as QEMU does. */
+    if (signal || VMB_UNLIKELY(!rx->announces)) {
+        rx->counters.signals_sent++;
+        return true;
+    }
+    rx->counters.signals_spared++;
+    return false;
+}
+
+void vmb_ring_rx_mask(struct vmb_ring_rx *rx)
+{
+    /* Nothing orders this: a signal that is under way anyway is harmless. */
+    vmbi_shm_store(rx->control, VMB_RING_INTERRUPT_MASK, 1u, VMB_RELAXED);
+}
+
+bool vmb_ring_rx_unmask(struct vmb_ring_rx *rx)
+{
+    uint32_t write_offset;
+
+    if (rx->broken) {
+        return false;
+    }
+    VMB_ASSERT(rx->read_offset == rx->published_offset);
+    vmbi_shm_store(rx->control, VMB_RING_INTERRUPT_MASK, 0u, VMB_RELAXED);
+    /*
+     * Say that we sleep before looking for packets once more. Pairs with the producer's fence in
+     * vmb_ring_tx_commit(), which publishes packets before it looks whether anybody sleeps.
+     */
+    vmb_atomic_fence(VMB_SEQ_CST);
+    if (rx->available_bytes != 0) {
+        return true;
+    }
+    write_offset = vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_RELAXED);
+    return write_offset != rx->read_offset; /* Also if it is nonsense: the next peek finds out. */
+}
