@@ -19,20 +19,46 @@ static void text_add_char(struct vmbi_text *line, char character)
     line->text[line->length] = '\0';
 }
 
-static void text_add_digits(struct vmbi_text *line, uint64_t number, uint32_t base, uint32_t digits)
+/*
+ * Divide by 10 and return the rest. In pieces of 16 bits: a 32-bit CPU has no instruction for the
+ * whole, and the compiler's function for it is not to be had everywhere.
+ */
+static uint32_t text_divide_by_10(uint64_t *number)
+{
+    uint64_t quotient = 0;
+    uint32_t rest = 0;
+    uint32_t shift = 64;
+
+    while (shift > 0) {
+        shift -= 16u;
+        rest = rest << 16 | (uint32_t)(*number >> shift & 0xFFFFu);
+        quotient = quotient << 16 | rest / 10u;
+        rest %= 10u;
+    }
+    *number = quotient;
+    return rest;
+}
+
+static void text_add_reversed(struct vmbi_text *line, const char *reversed, uint32_t count)
+{
+    while (count > 0) {
+        count--;
+        text_add_char(line, reversed[count]);
+    }
+}
+
+/* The lowest hexadecimal digits of a number: all that it has, and at least @digits. */
+static void text_add_hex_digits(struct vmbi_text *line, uint64_t number, uint32_t digits)
 {
     char reversed[TEXT_DIGITS];
     uint32_t count = 0;
 
     while (count < TEXT_DIGITS && (number != 0 || count < digits)) {
-        reversed[count] = text_digit((uint32_t)(number % base));
-        number /= base;
+        reversed[count] = text_digit((uint32_t)(number & 0xFu));
+        number >>= 4;
         count++;
     }
-    while (count > 0) {
-        count--;
-        text_add_char(line, reversed[count]);
-    }
+    text_add_reversed(line, reversed, count);
 }
 
 void vmbi_text_begin(struct vmbi_text *line, char *buffer, uint32_t buffer_bytes)
@@ -55,13 +81,20 @@ void vmbi_text_add(struct vmbi_text *line, const char *text)
 
 void vmbi_text_add_number(struct vmbi_text *line, uint64_t number)
 {
-    text_add_digits(line, number, 10u, 1u);
+    char reversed[TEXT_DIGITS];
+    uint32_t count = 0;
+
+    do {
+        reversed[count] = text_digit(text_divide_by_10(&number));
+        count++;
+    } while (number != 0 && count < TEXT_DIGITS);
+    text_add_reversed(line, reversed, count);
 }
 
 void vmbi_text_add_hex(struct vmbi_text *line, uint64_t number, uint32_t digits)
 {
     vmbi_text_add(line, "0x");
-    text_add_digits(line, number, 16u, digits);
+    text_add_hex_digits(line, number, digits);
 }
 
 void vmbi_text_add_bytes(struct vmbi_text *line, const uint8_t *bytes, uint32_t byte_count)
@@ -69,6 +102,6 @@ void vmbi_text_add_bytes(struct vmbi_text *line, const uint8_t *bytes, uint32_t 
     uint32_t i;
 
     for (i = 0; i < byte_count; i++) {
-        text_add_digits(line, bytes[i], 16u, 2u);
+        text_add_hex_digits(line, bytes[i], 2u);
     }
 }
