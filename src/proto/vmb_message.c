@@ -241,6 +241,9 @@ static vmb_status message_decode_response(const uint8_t *bytes, uint32_t byte_co
     }
     message_decode_fields(bytes, byte_count, &form, message);
     message->u.version_response.supported_features &= form.features;
+    if (message->u.version_response.child_to_parent_gpa == 0) {
+        message->u.version_response.parent_to_child_gpa = 0; /* Both pages or neither. */
+    }
     return VMB_OK;
 }
 

@@ -30,7 +30,7 @@ VMB_BEGIN_DECLS
 /** Pages of a whole GPADL of one range: its data is counted in bytes by a 16-bit number. */
 #define VMB_GPADL_MAX_PAGES 8190u
 
-/** Message type of the SynIC for every channel message. */
+/** Message type, in the SynIC's sense, of every channel message. */
 #define VMB_SYNIC_MESSAGE_TYPE 1u
 
 /* Connection ids that are the same on every host. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file
- * Where the fields are in the pages that guest, host and hypervisor share.
+ * Where the fields are in the pages that guest and host share: ring control and monitors.
  *
  * Offsets only: who reads and writes these pages, and in which order, is said by the code that
- * does. All fields are little-endian; all pages are VMB_PAGE_BYTES long and page aligned.
+ * does. The SynIC's own pages are the hypervisor's, and in <vmbus/hv.h>. All fields are
+ * little-endian; all pages are VMB_PAGE_BYTES long and page aligned.
  */
 #ifndef VMB_PROTO_PAGES_H
 #define VMB_PROTO_PAGES_H
@@ -21,29 +22,6 @@
 
 /** Ring feature: the producer of this ring uses the pending send size. */
 #define VMB_RING_FEATURE_FLOW 0x1u
-
-/* SynIC message page: a slot for each SINT (TLFS 11.9). */
-#define VMB_SINT_COUNT         16u
-#define VMB_SINT_VMBUS         2u /**< The SINT of ordinary VMBus guests. */
-#define VMB_SLOT_BYTES         256u
-#define VMB_SLOT_TYPE          0u  /**< u32: 0 = the slot is empty. */
-#define VMB_SLOT_PAYLOAD_BYTES 4u  /**< u8: 0 to 240. */
-#define VMB_SLOT_FLAGS         5u  /**< u8: VMB_SLOT_FLAG_ bits. */
-#define VMB_SLOT_ORIGIN        8u  /**< u64: sender's partition or port; not for VMBus. */
-#define VMB_SLOT_PAYLOAD       16u /**< 240 bytes. */
-
-/** Slot flag: another message waits; write the end-of-message register after emptying it. */
-#define VMB_SLOT_FLAG_PENDING 0x1u
-
-/** Message type: a synthetic timer expired. Types from 0x80000000 on are the hypervisor's. */
-#define VMB_SLOT_TYPE_TIMER       0x80000010u
-#define VMB_SLOT_TIMER_INDEX      16u /**< u32 */
-#define VMB_SLOT_TIMER_EXPIRATION 24u /**< u64, 100 ns units. */
-#define VMB_SLOT_TIMER_DELIVERY   32u /**< u64, 100 ns units. */
-
-/* SynIC event-flags page: a group of bits for each SINT; bit k in byte k / 8 (TLFS 11.9). */
-#define VMB_EVENT_GROUP_BYTES 256u
-#define VMB_EVENT_FLAG_COUNT  2048u /**< Flags in a group. */
 
 /* Monitor pages: doorbells that the hypervisor polls. Two pages of one layout. */
 #define VMB_MONITOR_COUNT         128u /**< Monitor ids; id m is bit m % 32 of group m / 32. */
