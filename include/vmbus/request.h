@@ -58,13 +58,23 @@ VMB_NODISCARD vmb_status vmb_request_table_init(struct vmb_request_table *table,
  * @param context  Comes back when the request ends; the table only keeps it.
  * @param out_id   Written on VMB_OK: the transaction id to send.
  *
- * @retval VMB_OK         Under way. If the packet cannot be sent after all, end it again.
+ * @retval VMB_OK         Under way. If the packet cannot be sent after all, vmb_request_cancel().
  * @retval VMB_ERR_LIMIT  As many are under way as there are slots: wait for an answer.
  *
  * Context: isr-ok; the writer. Bounded: no loop.
  */
 VMB_NODISCARD vmb_status vmb_request_begin(struct vmb_request_table *table, void *context,
                                            uint64_t *out_id);
+
+/**
+ * Take the request that was begun last back: its packet was not sent.
+ *
+ * @param id  As vmb_request_begin() gave it. If the peer has answered it all the same, by guessing,
+ *            the reader has ended it and nothing is left to do.
+ *
+ * Context: isr-ok; the writer. Bounded: no loop.
+ */
+void vmb_request_cancel(struct vmb_request_table *table, uint64_t id);
 
 /**
  * End the request that an answer names.

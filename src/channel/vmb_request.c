@@ -66,17 +66,31 @@ vmb_status vmb_request_end(struct vmb_request_table *table, uint64_t id, void **
         return VMB_ERR_UNKNOWN;
     }
     slot = &table->slots[index];
-    /* Acquire: pairs with the release in vmb_request_begin(). */
-    if (vmb_atomic_load(&slot->use, VMB_ACQUIRE) != use) {
+    /*
+     * Acquire: pairs with the release in vmb_request_begin(). An exchange, because the peer may
+     * have guessed the id of a request that the writer is just taking back.
+     */
+    if (!vmb_atomic_compare_exchange(&slot->use, &use, use + 1u, VMB_ACQUIRE, VMB_RELAXED)) {
         return VMB_ERR_UNKNOWN;
     }
     *out_context = slot->context;
-    vmb_atomic_store(&slot->use, use + 1u, VMB_RELAXED);
     ended = vmb_atomic_load(&table->ended, VMB_RELAXED);
     table->slots[ended & (table->slot_count - 1u)].free_index = index;
     /* Release: whoever takes the slot from the queue finds it as we left it. */
     vmb_atomic_store(&table->ended, ended + 1u, VMB_RELEASE);
     return VMB_OK;
+}
+
+void vmb_request_cancel(struct vmb_request_table *table, uint64_t id)
+{
+    uint32_t index = (uint32_t)id - 1u;
+    uint32_t use = (uint32_t)(id >> 32);
+
+    VMB_ASSERT(index < table->slot_count && use % 2u != 0);
+    if (vmb_atomic_compare_exchange(&table->slots[index].use, &use, use + 1u, VMB_RELAXED,
+                                    VMB_RELAXED)) {
+        table->begun--; /* The slot is the first of the queue again, where it was taken from. */
+    }
 }
 
 bool vmb_request_next(const struct vmb_request_table *table, uint32_t *cursor, uint64_t *out_id,
