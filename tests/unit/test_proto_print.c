@@ -161,7 +161,9 @@ static void expect_packet(const char *raw_text, const char *expected)
     char text[256];
     uint32_t length = proto_hex(raw_text, raw);
 
-    (void)vmb_packet_descriptor_decode(raw, length + VMB_PACKET_TRAILER_BYTES, &descriptor);
+    assert_int_not_equal(
+        vmb_packet_descriptor_decode(raw, length + VMB_PACKET_TRAILER_BYTES, &descriptor),
+        VMB_ERR_PEER);
     assert_int_equal(vmb_packet_print(&descriptor, raw + 16, text, sizeof(text)), strlen(expected));
     assert_string_equal(text, expected);
 }
