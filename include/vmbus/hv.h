@@ -6,12 +6,16 @@
  *
  * Nothing here executes an instruction of a machine. You read a CPUID leaf, a register or a result;
  * these functions say what it means and which number to write next. That makes them the same on
- * every CPU, in a guest, in a hypervisor and in a test. The hypervisor's own half is
- * <vmbus/hv_synic.h>.
+ * every CPU, in a guest, in a hypervisor and in a test. This file brings the others: features
+ * (CPUID), registers, calls; what it has itself are the two SynIC pages. The hypervisor's own half
+ * is <vmbus/hv_synic.h> and <vmbus/hv_ports.h>.
  */
 #ifndef VMB_HV_H
 #define VMB_HV_H
 
+#include <vmbus/hv_call.h>
+#include <vmbus/hv_features.h>
+#include <vmbus/hv_registers.h>
 #include <vmbus/status.h>
 #include <vmbus/types.h>
 
