@@ -14,19 +14,19 @@ struct clock_tsc_page {
 };
 
 enum clock_source {
-    CLOCK_TSC,      /* Scaled by clock_tsc_hz. */
-    CLOCK_HV_MSR,   /* The hypervisor's counter: right, but each look is an exit. */
-    CLOCK_HV_PAGE,  /* The same time without the exit. */
+    CLOCK_TSC,     /* Scaled by clock_tsc_hz. */
+    CLOCK_HV_MSR,  /* The hypervisor's counter: right, but each look is an exit. */
+    CLOCK_HV_PAGE, /* The same time without the exit. */
 };
 
-#define NS_PER_S          1000000000u
-#define HV_TICK_NS        100u
-#define REFERENCE_ENABLE  1ull
-#define PM_TIMER_HZ       3579545u
-#define PM_TIMER_MASK     0xffffffu /* Its upper byte is optional. */
-#define CALIBRATE_TICKS   (PM_TIMER_HZ / 100) /* 10 ms */
-#define CALIBRATE_LOOKS   10000000u /* A timer that stands still is no timer. */
-#define TSC_HZ_ASSUMED    1000000000u /* Waits get shorter on real CPUs, but end. */
+#define NS_PER_S         1000000000u
+#define HV_TICK_NS       100u
+#define REFERENCE_ENABLE 1ull
+#define PM_TIMER_HZ      3579545u
+#define PM_TIMER_MASK    0xffffffu           /* Its upper byte is optional. */
+#define CALIBRATE_TICKS  (PM_TIMER_HZ / 100) /* 10 ms */
+#define CALIBRATE_LOOKS  10000000u           /* A timer that stands still is no timer. */
+#define TSC_HZ_ASSUMED   1000000000u         /* Waits get shorter on real CPUs, but end. */
 
 __extension__ typedef unsigned __int128 clock_wide;
 

@@ -111,8 +111,8 @@ static uint16_t hyperv_call(uint64_t control, uint64_t input, uint64_t output)
     return (uint16_t)result;
 }
 
-uint16_t x86_hyperv_post_message(uint32_t connection_id, uint32_t message_type,
-                                 const void *payload, uint32_t payload_bytes)
+uint16_t x86_hyperv_post_message(uint32_t connection_id, uint32_t message_type, const void *payload,
+                                 uint32_t payload_bytes)
 {
     /* Aligned to its size: it may not cross a page. The stack is mapped one to one. */
     struct hyperv_message message __attribute__((aligned(256)));

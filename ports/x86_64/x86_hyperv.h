@@ -34,8 +34,8 @@ enum {
 #define X86_HV_NO_AUTO_EOI (1u << 9)
 
 struct x86_hyperv {
-    char hypervisor[13];      /* Leaf 0x40000000, whoever it is; empty on bare metal. */
-    bool present;             /* It is Hyper-V, or behaves as one ("Microsoft Hv" and "Hv#1"). */
+    char hypervisor[13]; /* Leaf 0x40000000, whoever it is; empty on bare metal. */
+    bool present;        /* It is Hyper-V, or behaves as one ("Microsoft Hv" and "Hv#1"). */
     uint32_t max_leaf;
     uint32_t build;
     uint16_t version_major;
@@ -68,8 +68,8 @@ const void *x86_hyperv_page(void);
  *
  * @return The hypercall's status; 0 is success.
  */
-uint16_t x86_hyperv_post_message(uint32_t connection_id, uint32_t message_type,
-                                 const void *payload, uint32_t payload_bytes);
+uint16_t x86_hyperv_post_message(uint32_t connection_id, uint32_t message_type, const void *payload,
+                                 uint32_t payload_bytes);
 
 /** HvSignalEvent, in registers. isr-ok. Returns the hypercall's status. */
 uint16_t x86_hyperv_signal_event(uint32_t connection_id, uint16_t flag);

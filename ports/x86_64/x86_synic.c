@@ -14,58 +14,65 @@ enum {
     MSR_SINT0 = 0x40000090
 };
 
-#define SYNIC_ENABLE   1ull
-#define SYNIC_PAGE     (~(uint64_t)(X86_PAGE_BYTES - 1))
-#define SINT_VECTOR    0xffull
-#define SINT_MASKED    (1ull << 16)
-#define SINT_AUTO_EOI  (1ull << 17)
-#define SINT_POLLING   (1ull << 18)
+#define SYNIC_ENABLE  1ull
+#define SYNIC_PAGE    (~(uint64_t)(X86_PAGE_BYTES - 1))
+#define SINT_VECTOR   0xffull
+#define SINT_MASKED   (1ull << 16)
+#define SINT_AUTO_EOI (1ull << 17)
+#define SINT_POLLING  (1ull << 18)
 
 /*
- * Give the hypervisor @p page through @p msr. A page that firmware or a paravisor has enabled
- * before us is kept: it may be in use by them.
+ * Give the hypervisor a page through @p msr. One that firmware or a paravisor has enabled before
+ * us is kept: it may be in use by them.
  */
-static uint8_t *synic_set_page(uint32_t msr, uint8_t *page)
+static uint8_t *synic_add_page(uint32_t msr, bool *out_ours)
 {
     uint64_t value = x86_rdmsr(msr);
+    uint8_t *page;
 
-    if ((value & SYNIC_ENABLE) != 0) {
+    *out_ours = (value & SYNIC_ENABLE) == 0;
+    if (!*out_ours) {
         return (uint8_t *)(uintptr_t)(value & SYNIC_PAGE);
     }
-    if (page == NULL) {
-        page = x86_pages_alloc(1);
-    }
+    page = x86_pages_alloc(1);
     if (page != NULL) {
         x86_wrmsr(msr, (value & ~SYNIC_PAGE) | (uintptr_t)page | SYNIC_ENABLE);
     }
     return page;
 }
 
-bool x86_synic_online(struct x86_synic *synic, uint8_t vector)
+static void synic_remove_page(uint32_t msr, uint8_t *page, bool ours)
 {
-    uint64_t sint;
-
-    synic->vp_index = (uint32_t)x86_rdmsr(X86_MSR_HV_VP_INDEX);
-    synic->messages = synic_set_page(MSR_SIMP, synic->messages);
-    synic->events = synic_set_page(MSR_SIEFP, synic->events);
-    if (synic->messages == NULL || synic->events == NULL) {
-        return false;
+    if (ours) {
+        x86_wrmsr(msr, x86_rdmsr(msr) & ~SYNIC_ENABLE);
+        x86_pages_free(page, 1);
     }
-    sint = x86_rdmsr(MSR_SINT0 + X86_SYNIC_SINT);
+}
+
+bool x86_synic_prepare(struct x86_synic *synic)
+{
+    synic->vp_index = (uint32_t)x86_rdmsr(X86_MSR_HV_VP_INDEX);
+    synic->messages = synic_add_page(MSR_SIMP, &synic->messages_ours);
+    synic->events = synic_add_page(MSR_SIEFP, &synic->events_ours);
+    return synic->messages != NULL && synic->events != NULL;
+}
+
+void x86_synic_online(struct x86_synic *synic, uint8_t vector)
+{
+    uint64_t sint = x86_rdmsr(MSR_SINT0 + X86_SYNIC_SINT);
+
     sint &= ~(SINT_VECTOR | SINT_MASKED | SINT_AUTO_EOI | SINT_POLLING);
     sint |= vector | (x86_synic_auto_eoi() ? SINT_AUTO_EOI : 0);
     x86_wrmsr(MSR_SINT0 + X86_SYNIC_SINT, sint);
     x86_wrmsr(MSR_SCONTROL, x86_rdmsr(MSR_SCONTROL) | SYNIC_ENABLE);
     synic->online = true;
-    return true;
 }
 
 void x86_synic_offline(struct x86_synic *synic)
 {
-    x86_wrmsr(MSR_SINT0 + X86_SYNIC_SINT,
-              x86_rdmsr(MSR_SINT0 + X86_SYNIC_SINT) | SINT_MASKED);
-    x86_wrmsr(MSR_SIMP, x86_rdmsr(MSR_SIMP) & ~SYNIC_ENABLE);
-    x86_wrmsr(MSR_SIEFP, x86_rdmsr(MSR_SIEFP) & ~SYNIC_ENABLE);
+    x86_wrmsr(MSR_SINT0 + X86_SYNIC_SINT, x86_rdmsr(MSR_SINT0 + X86_SYNIC_SINT) | SINT_MASKED);
+    synic_remove_page(MSR_SIMP, synic->messages, synic->messages_ours);
+    synic_remove_page(MSR_SIEFP, synic->events, synic->events_ours);
     x86_wrmsr(MSR_SCONTROL, x86_rdmsr(MSR_SCONTROL) & ~SYNIC_ENABLE); /* No other user here. */
     synic->online = false;
 }
