@@ -118,6 +118,7 @@ run_nested() {
     need qemu-system-x86_64 qemu-system-x86
     part_l1
     for entry in "${add[@]}"; do add_libraries "${entry%%=*}"; done
+    cp "$here/l1-init" "$work/root/init"
     printf '%q ' "$@" >"$job/.command"
     printf '%s' "${get[@]/%/$'\n'}" >"$job/.get"
     pack "$work/root" "$work/job.cpio.gz"
