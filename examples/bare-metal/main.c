@@ -7,6 +7,7 @@
  * until the host says so. Words on the command line: "stay" (stay in any case), "go" (never stay).
  */
 #include <vmbus/guest.h>
+#include <vmbus/hv.h>
 #include <vmbus/proto/guid.h>
 #include <vmbus/proto/version.h>
 
@@ -159,18 +160,20 @@ static bool is_unloaded(void *context)
 
 static void say_machine(void)
 {
-    const struct x86_hyperv *hv = &x86_hyperv;
+    const struct vmb_hv_features *hv = &x86_hyperv.features;
+    uint32_t bit;
 
     x86_printf("vmbus: libvmbus bare-metal guest, %lu MiB free, %u CPUs, %s, clock: %s\n",
                x86_pages_free_count() * VMB_PAGE_BYTES >> 20, x86_smp_listed(),
                x86_apic_is_x2() ? "x2APIC" : "xAPIC", x86_clock_source());
-    x86_printf("vmbus: hypervisor \"%s\"%s\n", hv->hypervisor,
-               hv->present ? ", interface Hv#1" : "");
-    if (hv->present) {
-        x86_printf("vmbus: Hyper-V %u.%u build %u, privileges %lx, features %x, "
-                   "recommendations %x\n",
-                   hv->version_major, hv->version_minor, hv->build, hv->privileges, hv->features,
-                   hv->recommendations);
+    x86_printf("vmbus: hypervisor \"%s\", %u.%u build %u, privileges %lx, features %x, "
+               "recommendations %x\n",
+               x86_hyperv.vendor, hv->major, hv->minor, hv->build, hv->privileges, hv->features,
+               hv->recommendations);
+    for (bit = 1; bit <= VMB_HV_MISSING_SIGNAL_EVENTS; bit <<= 1) {
+        if ((hv->missing & bit) != 0) {
+            x86_printf("vmbus: missing: %s\n", vmb_hv_missing_text((enum vmb_hv_missing)bit));
+        }
     }
 }
 
@@ -178,7 +181,7 @@ static void say_vps(void)
 {
     uint32_t i;
 
-    x86_printf("vmbus: hypercall page up, SINT %u on vector %x, %s EOI\n", X86_SYNIC_SINT,
+    x86_printf("vmbus: hypercall page up, SINT %u on vector %x, %s EOI\n", VMB_HV_SINT_VMBUS,
                X86_VMBUS_VECTOR, x86_synic_auto_eoi() ? "automatic" : "explicit");
     x86_printf("vmbus: %u of %u CPUs online\n", x86_smp_online(), x86_smp_listed());
     for (i = 0; i < x86_vmbus_vp_count(); i++) {

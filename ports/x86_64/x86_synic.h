@@ -12,10 +12,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-    X86_SYNIC_SINT = 2 /* The one that VMBus uses. */
-};
-
 /** The pages that one VP shares with the hypervisor. */
 struct x86_synic {
     uint32_t vp_index; /* The hypervisor's number of this CPU: not the APIC id, not our index. */

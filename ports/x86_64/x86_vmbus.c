@@ -12,20 +12,8 @@
 #include "x86_timer.h"
 
 enum {
-    RUN_BUDGET = 64,             /* Handler calls before a CPU looks around again. */
-    VP_COUNT_MAX = X86_CPUS_MAX, /* VP indices are dense on every hypervisor that is known. */
-    MESSAGE_TYPE_VMBUS = 1
-};
-
-/* Results of HvPostMessage (TLFS 11.11.2). */
-enum {
-    HV_SUCCESS = 0x00,
-    HV_ACCESS_DENIED = 0x06,
-    HV_INSUFFICIENT_MEMORY = 0x0b,
-    HV_INVALID_CONNECTION_ID = 0x12,
-    HV_INSUFFICIENT_BUFFERS = 0x13,
-    HV_NOT_ACKNOWLEDGED = 0x14,
-    HV_TIMEOUT = 0x78
+    RUN_BUDGET = 64,            /* Handler calls before a CPU looks around again. */
+    VP_COUNT_MAX = X86_CPUS_MAX /* VP indices are dense on every hypervisor that is known. */
 };
 
 /* What each CPU brings along. Flags are set by any CPU and taken by the owner. */
@@ -71,21 +59,7 @@ static vmb_status vmbus_post_message(void *context, uint32_t connection_id, cons
                                      uint32_t message_bytes)
 {
     (void)context;
-    switch (x86_hyperv_post_message(connection_id, MESSAGE_TYPE_VMBUS, message, message_bytes)) {
-    case HV_SUCCESS:
-        return VMB_OK;
-    case HV_INSUFFICIENT_BUFFERS:
-    case HV_INSUFFICIENT_MEMORY:
-    case HV_NOT_ACKNOWLEDGED:
-    case HV_TIMEOUT:
-        return VMB_ERR_RETRY;
-    case HV_INVALID_CONNECTION_ID:
-        return VMB_ERR_INVALID_TARGET;
-    case HV_ACCESS_DENIED:
-        return VMB_ERR_ACCESS_DENIED;
-    default:
-        return VMB_ERR_PLATFORM;
-    }
+    return x86_hyperv_post_message(connection_id, message, message_bytes);
 }
 
 static void vmbus_signal_event(void *context, uint32_t connection_id, uint16_t flag)
@@ -320,14 +294,12 @@ vmb_status x86_vmbus_start(const struct vmb_guest_events *events, struct vmb_gue
     vmb_status status;
     uint32_t i;
 
-    if (!x86_hyperv.present) {
-        return VMB_ERR_UNSUPPORTED;
+    status = x86_hyperv.status;
+    if (status == VMB_OK) {
+        status = x86_hyperv_start();
     }
-    if ((x86_hyperv.privileges & X86_HV_NEEDED) != X86_HV_NEEDED) {
-        return VMB_ERR_ACCESS_DENIED;
-    }
-    if (!x86_hyperv_start()) {
-        return VMB_ERR_UNSUPPORTED;
+    if (status != VMB_OK) {
+        return status;
     }
     x86_smp_start(vmbus_cpu_loop);
     status = vmbus_prepare();

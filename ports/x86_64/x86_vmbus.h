@@ -28,7 +28,7 @@ enum {
  *
  * @retval VMB_OK
  * @retval VMB_ERR_UNSUPPORTED    No Hyper-V below, or it refuses the hypercall page.
- * @retval VMB_ERR_ACCESS_DENIED  It does not give us what VMBus needs (x86_hyperv.privileges).
+ * @retval VMB_ERR_ACCESS_DENIED  It keeps from us what VMBus needs (x86_hyperv.features.missing).
  * @retval VMB_ERR_NO_MEMORY
  */
 VMB_NODISCARD vmb_status x86_vmbus_start(const struct vmb_guest_events *events,
