@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 
 image=${1:-build/vmbus-guest.elf}
-logs=build/interop/logs
+logs=build-interop/logs
 passed=0 failed=0
 
 [[ -f $image ]] || examples/bare-metal/build.sh "$(dirname "$image")"

@@ -32,7 +32,7 @@ or else in an emulated one. Its output comes out as it is written; its exit stat
 
 Exit status: the command's; 124 after a time-out; 125 if the rig itself failed.
 Environment: NESTED=always never uses this machine's own KVM; VMBUS_INTEROP_CACHE is where parts that
-were fetched once are kept (default build/interop); DEBIAN_MIRROR names a mirror.
+were fetched once are kept (default build-interop); DEBIAN_MIRROR names a mirror.
 
 Example: a guest under QEMU's VMBus host
   nested.sh --qemu 7.2 --add build/vmbus-guest.elf -- qemu-system-x86_64 -accel kvm ...
