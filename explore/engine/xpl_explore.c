@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop over executions, its books and its progress line. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "explore/engine/xpl_state.h"
+
+const char *xpl_model_name(enum xpl_model model)
+{
+    static const char *const names[] = {"sc", "tso", "c11"};
+
+    return names[model];
+}
+
+const char *xpl_order_name(enum xpl_order order)
+{
+    static const char *const names[] = {"relaxed", "acquire", "release",
+                                        "acq_rel", "seq_cst", "ghost"};
+
+    return names[order];
+}
+
+extern struct xpl_site *const __start_xpl_sites[] __attribute__((weak));
+extern struct xpl_site *const __stop_xpl_sites[] __attribute__((weak));
+
+size_t xpl_sites(struct xpl_site *const **out_sites)
+{
+    *out_sites = __start_xpl_sites;
+    return (size_t)(__stop_xpl_sites - __start_xpl_sites);
+}
+
+static double clock_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/*
+ * How much of the tree lies behind us, as if each node's choices were equally large: what is tried
+ * of the first node, and of the part now under way the same again.
+ */
+static double explored_part(void)
+{
+    double part = 0, width = 1;
+
+    for (unsigned i = 0; i < xpl.depth && i < 40; i++) {
+        const struct xpl_node *node = &xpl.nodes[i];
+        const int choices = __builtin_popcount(node->backtrack);
+
+        part += width * __builtin_popcount(node->done & node->backtrack) / choices;
+        width /= choices;
+    }
+    return part;
+}
+
+static void progress_show(const struct xpl_result *result, double seconds)
+{
+    const double part = explored_part();
+    const double rate = (double)result->executions / seconds;
+
+    fprintf(stderr, "\r%s %s: %llu executions, %.2f M/s, %llu cut", xpl.scenario->name,
+            xpl_model_name(xpl.options.model), (unsigned long long)result->executions, rate * 1e-6,
+            (unsigned long long)result->cut);
+    if (xpl.options.max_executions != 0) {
+        fprintf(stderr, ", at most %.0f s left   ",
+                (double)(xpl.options.max_executions - result->executions) / rate);
+    } else if (part > 0.001) {
+        fprintf(stderr, ", about %.0f s left   ", seconds * (1 - part) / part);
+    }
+    fflush(stderr);
+}
+
+/* The execution is over: what was it? Returns true to stop looking. */
+static bool execution_count(struct xpl_result *result)
+{
+    result->steps += xpl.step;
+    switch (xpl.verdict) {
+    case XPL_CUT:
+        result->cut++;
+        return false;
+    case XPL_TOO_LONG:
+        result->too_long++;
+        return false;
+    case XPL_FAILED:
+        result->executions++;
+        if (xpl.options.steps_below != 0 && xpl.step >= xpl.options.steps_below) {
+            return false;
+        }
+        result->violations++;
+        result->failing_steps = xpl.step;
+        if (xpl.options.steps_below != 0) {
+            xpl.options.steps_below = xpl.step; /* From now on only shorter ones. */
+        }
+        memcpy(result->what, xpl.what, sizeof(result->what));
+        xpl_token_write(result->token, sizeof(result->token));
+        return xpl.options.stop_at_first;
+    default:
+        result->executions++;
+        if (xpl.step > result->longest) {
+            result->longest = xpl.step;
+        }
+        return false;
+    }
+}
+
+static bool limits_reached(struct xpl_result *result, double started)
+{
+    const struct xpl_options *options = &xpl.options;
+
+    if (options->max_executions != 0 && result->executions >= options->max_executions) {
+        return true;
+    }
+    if ((result->executions + result->cut) % 65536 == 0) {
+        result->seconds = clock_seconds() - started;
+        if (options->progress && isatty(STDERR_FILENO)) {
+            progress_show(result, result->seconds);
+        }
+        return options->max_seconds > 0 && result->seconds > options->max_seconds;
+    }
+    return false;
+}
+
+bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *options,
+                 struct xpl_result *out_result)
+{
+    const double started = clock_seconds();
+    bool stopped = false;
+
+    *out_result = (struct xpl_result){0};
+    if (options->shards > 1 && options->shard >= options->shards) {
+        return false;
+    }
+    xpl.scenario = scenario;
+    xpl.options = *options;
+    xpl.result = out_result;
+    if (!xpl_run_prepare()) {
+        return false;
+    }
+    xpl_search_begin();
+    do {
+        xpl_run_once();
+        stopped = execution_count(out_result) || limits_reached(out_result, started);
+    } while (!stopped && xpl_search_next());
+    xpl_memory_reset();
+    out_result->complete = !stopped && out_result->too_long == 0 && options->strategy != XPL_RANDOM;
+    out_result->places = xpl.places;
+    out_result->seconds = clock_seconds() - started;
+    if (options->progress && isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\r\033[K");
+    }
+    return true;
+}
+
+bool xpl_shortest(const struct xpl_scenario *scenario, const struct xpl_options *options,
+                  struct xpl_result *out_result)
+{
+    struct xpl_options bounded = *options;
+
+    bounded.strategy = XPL_BOUND;
+    bounded.stop_at_first = false;
+    bounded.steps_below = XPL_STEPS + 1;
+    for (bounded.bound = 0; bounded.bound < 12; bounded.bound++) {
+        if (!xpl_explore(scenario, &bounded, out_result)) {
+            return false;
+        }
+        if (out_result->violations > 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* Atomic objects: which there are, what they hold, and sequential consistency. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explore/engine/xpl_state.h"
+
+static void memory_die(const char *why)
+{
+    fprintf(stderr, "explore: %s: %s\n", xpl.scenario->name, why);
+    exit(2);
+}
+
+static uint64_t memory_get(const void *object, uint8_t bytes)
+{
+    switch (bytes) {
+    case 1:
+        return *(const uint8_t *)object;
+    case 4:
+        return *(const uint32_t *)object;
+    default:
+        return *(const uint64_t *)object;
+    }
+}
+
+static void memory_set(void *object, uint8_t bytes, uint64_t value)
+{
+    switch (bytes) {
+    case 1:
+        *(uint8_t *)object = (uint8_t)value;
+        break;
+    case 4:
+        *(uint32_t *)object = (uint32_t)value;
+        break;
+    default:
+        *(uint64_t *)object = value;
+        break;
+    }
+}
+
+uint64_t xpl_memory_read(const struct xpl_place *place)
+{
+    return memory_get(place->object, place->bytes);
+}
+
+void xpl_memory_write(const struct xpl_place *place, uint64_t value)
+{
+    memory_set(place->object, place->bytes, value);
+}
+
+static uint16_t place_add(unsigned slot, void *object, uint8_t bytes)
+{
+    const unsigned limit = xpl.options.model == XPL_C11 ? XPL_C11_PLACES : XPL_PLACES;
+
+    if (xpl.places == limit) {
+        memory_die("too many atomic objects; make the scenario smaller or raise XPL_C11_PLACES");
+    }
+    xpl.place[xpl.places] = (struct xpl_place){.object = object, .bytes = bytes};
+    xpl.place_of[slot] = (uint16_t)(xpl.places + 1);
+    return (uint16_t)xpl.places++;
+}
+
+/* The first access of this execution: what is there now was there before the threads. */
+static void place_touch(uint16_t index)
+{
+    struct xpl_place *place = &xpl.place[index];
+
+    place->epoch = xpl.epoch;
+    place->initial = xpl_memory_read(place);
+    place->message_count = 1;
+    place->ghost = false;
+    xpl.touched[xpl.touched_count++] = index;
+    if (xpl.options.model == XPL_C11) {
+        struct xpl_message *message = &xpl_messages[index][0];
+
+        memset(message, 0, sizeof(*message));
+        message->value = place->initial;
+        message->writer = XPL_THREADS;
+    }
+}
+
+uint16_t xpl_place_find(void *object, uint8_t bytes)
+{
+    const uintptr_t key = (uintptr_t)object;
+    unsigned slot = (unsigned)((key >> 2) ^ (key >> 11) ^ (key >> 17)) % 1024u;
+    uint16_t index;
+
+    while (xpl.place_of[slot] != 0 && xpl.place[xpl.place_of[slot] - 1].object != object) {
+        slot = (slot + 1) % 1024u;
+    }
+    if (xpl.place_of[slot] == 0) {
+        index = place_add(slot, object, bytes);
+    } else {
+        index = (uint16_t)(xpl.place_of[slot] - 1);
+    }
+    if (xpl.place[index].bytes != bytes) {
+        memory_die("one atomic object is accessed with two widths");
+    }
+    if (xpl.place[index].epoch != xpl.epoch) {
+        place_touch(index);
+    }
+    return index;
+}
+
+void xpl_memory_reset(void)
+{
+    for (unsigned i = 0; i < xpl.touched_count; i++) {
+        const struct xpl_place *place = &xpl.place[xpl.touched[i]];
+
+        xpl_memory_write(place, place->initial);
+    }
+    xpl.touched_count = 0;
+}
+
+/* What the object holds after @op found @was in it. */
+uint64_t xpl_changed(const struct xpl_op *op, uint64_t was, uint8_t bytes, bool *out_writes)
+{
+    const uint64_t mask = bytes >= 8 ? UINT64_MAX : ((uint64_t)1 << (bytes * 8)) - 1;
+
+    *out_writes = true;
+    switch (op->kind) {
+    case XPL_STORE:
+    case XPL_EXCHANGE:
+        return op->operand & mask;
+    case XPL_OR:
+        return (was | op->operand) & mask;
+    case XPL_AND:
+        return was & op->operand & mask;
+    case XPL_ADD:
+        return (was + op->operand) & mask;
+    case XPL_AWAIT:
+        return 0;
+    case XPL_CAS:
+        if (was == (op->expected & mask)) {
+            return op->operand & mask;
+        }
+        break;
+    default:
+        break;
+    }
+    *out_writes = false;
+    return was;
+}
+
+/* Outside the threads (preparing, checking) an access is just that. */
+uint64_t xpl_plainly(const struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
+{
+    const struct xpl_op op = {.kind = site->kind, .operand = operand, .expected = expected};
+    uint64_t was, now;
+    bool writes;
+
+    if (object == NULL) {
+        return 0;
+    }
+    was = memory_get(object, site->bytes);
+    now = xpl_changed(&op, was, site->bytes, &writes);
+    if (writes) {
+        memory_set(object, site->bytes, now);
+    }
+    return was;
+}
+
+static uint64_t sc_alternatives(const struct xpl_running *thread)
+{
+    return thread->op.kind != XPL_AWAIT || xpl_memory_read(&xpl.place[thread->op.place]) != 0;
+}
+
+static void sc_perform(struct xpl_running *thread)
+{
+    struct xpl_op *op = &thread->op;
+    const struct xpl_place *place;
+    uint64_t now;
+    bool writes;
+
+    if (op->place == XPL_NO_PLACE) {
+        return;
+    }
+    place = &xpl.place[op->place];
+    op->result = xpl_memory_read(place);
+    now = xpl_changed(op, op->result, place->bytes, &writes);
+    if (writes) {
+        xpl_memory_write(place, now);
+    }
+    if (xpl.tracing) {
+        struct xpl_trace *trace = xpl_trace_now();
+
+        trace->value = op->result;
+        trace->stored = now;
+        trace->wrote = writes;
+    }
+}
+
+uint64_t xpl_alternatives(unsigned process)
+{
+    const struct xpl_running *thread = &xpl.thread[process % XPL_THREADS];
+
+    if (process >= XPL_THREADS) {
+        return thread->buffer_count > 0;
+    }
+    if (thread->done) {
+        return 0;
+    }
+    if (thread->op.kind == XPL_CHOOSE) {
+        return UINT64_MAX >> (64 - thread->op.operand);
+    }
+    switch (xpl.options.model) {
+    case XPL_C11:
+        return xpl_c11_alternatives(thread);
+    case XPL_TSO:
+        return xpl_tso_alternatives(process);
+    default:
+        return sc_alternatives(thread);
+    }
+}
+
+void xpl_perform(unsigned process, unsigned alternative, struct xpl_event *event)
+{
+    struct xpl_running *thread = &xpl.thread[process % XPL_THREADS];
+
+    if (process < XPL_THREADS && thread->op.kind == XPL_CHOOSE) {
+        thread->op.result = alternative;
+        if (xpl.tracing) {
+            xpl_trace_now()->value = alternative;
+        }
+        return;
+    }
+    switch (xpl.options.model) {
+    case XPL_C11:
+        xpl_c11_perform(process, alternative, event);
+        break;
+    case XPL_TSO:
+        xpl_tso_perform(process, event);
+        break;
+    default:
+        sc_perform(thread);
+        break;
+    }
+}

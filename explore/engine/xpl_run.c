@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* One execution: fibers, steps, and putting everything back before the next one. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "explore/engine/xpl_state.h"
+
+struct xpl_state xpl;
+
+static _Alignas(64) unsigned char stacks[XPL_THREADS][XPL_STACK_BYTES];
+
+/* Memory that changes while the threads run, and what it held before. */
+struct kept {
+    void *memory;
+    void *copy;
+    size_t bytes;
+};
+static struct kept kept[64];
+static unsigned kept_count;
+
+void xpl_keep(void *memory, size_t bytes)
+{
+    struct kept *keep = &kept[kept_count];
+
+    if (kept_count == sizeof(kept) / sizeof(kept[0]) || (keep->copy = malloc(bytes)) == NULL) {
+        fprintf(stderr, "explore: xpl_keep: too much\n");
+        exit(2);
+    }
+    keep->memory = memory;
+    keep->bytes = bytes;
+    kept_count++;
+}
+
+static void kept_forget(void)
+{
+    while (kept_count > 0) {
+        free(kept[--kept_count].copy);
+    }
+}
+
+unsigned xpl_self(void)
+{
+    return xpl.inside ? xpl.current : XPL_THREADS;
+}
+
+/* Back to xpl_run_once(). A thread that calls this never goes on. */
+static void run_leave(void)
+{
+    xpl_fiber_switch(&xpl.thread[xpl.current].fiber, &xpl.main);
+    abort();
+}
+
+void xpl_fail(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(xpl.what, sizeof(xpl.what), format, arguments);
+    va_end(arguments);
+    xpl.verdict = XPL_FAILED;
+    if (xpl.inside) {
+        run_leave();
+    }
+}
+
+/* Do the step that was chosen, and let the search know what it was. */
+static void run_step(unsigned process, unsigned alternative)
+{
+    struct xpl_event *event = &xpl.nodes[xpl.step].event;
+    const bool fresh = xpl.step + 1 >= xpl.depth;
+
+    if (fresh) {
+        xpl_event_of(process, event);
+    }
+    if (xpl.tracing) {
+        struct xpl_trace *trace = xpl_trace_now();
+        const struct xpl_op *op = &xpl.thread[process % XPL_THREADS].op;
+
+        *trace = (struct xpl_trace){.site = op->site,
+                                    .place = op->place,
+                                    .thread = (uint8_t)(process % XPL_THREADS),
+                                    .kind = process < XPL_THREADS ? op->kind : XPL_FLUSH};
+    }
+    xpl_perform(process, alternative, event);
+    if (fresh && xpl.options.strategy == XPL_EXHAUST) {
+        xpl_races_of(xpl.step, event);
+    }
+    xpl.count[process]++;
+    xpl.last_step[process] = (uint16_t)xpl.step;
+    xpl.step++;
+}
+
+/* The running thread has announced its next step: go on where the search wants to. */
+static void run_schedule(void)
+{
+    const unsigned self = xpl.current;
+
+    for (;;) {
+        unsigned alternative;
+        const int process = xpl_search_pick(&alternative);
+
+        if (process < 0) {
+            run_leave();
+        }
+        run_step((unsigned)process, alternative);
+        if ((unsigned)process >= XPL_THREADS) {
+            continue;
+        }
+        xpl.last = (unsigned)process;
+        if ((unsigned)process != self) {
+            xpl.current = (unsigned)process;
+            xpl_fiber_switch(&xpl.thread[self].fiber, &xpl.thread[process].fiber);
+        }
+        return;
+    }
+}
+
+static uint8_t op_flags(uint8_t kind, uint8_t order)
+{
+    static const uint8_t flags[XPL_KINDS] = {
+        [XPL_LOAD] = XPL_OP_READS,
+        [XPL_STORE] = XPL_OP_WRITES,
+        [XPL_EXCHANGE] = XPL_OP_READS | XPL_OP_WRITES,
+        [XPL_OR] = XPL_OP_READS | XPL_OP_WRITES,
+        [XPL_AND] = XPL_OP_READS | XPL_OP_WRITES,
+        [XPL_ADD] = XPL_OP_READS | XPL_OP_WRITES,
+        [XPL_CAS] = XPL_OP_READS | XPL_OP_WRITES,
+        [XPL_AWAIT] = XPL_OP_READS | XPL_OP_WRITES,
+    };
+    const uint8_t touches = flags[kind];
+
+    if (order == XPL_GHOST) {
+        return touches | XPL_OP_GHOST;
+    }
+    if (xpl.options.model == XPL_TSO) {
+        const bool locked = touches == (XPL_OP_READS | XPL_OP_WRITES);
+        const bool full = order == XPL_SEQ_CST && kind != XPL_LOAD && kind != XPL_CHOOSE;
+
+        return locked || full ? touches | XPL_OP_DRAINS : touches;
+    }
+    return order == XPL_SEQ_CST ? touches | XPL_OP_SC : touches;
+}
+
+uint64_t xpl_step(const struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
+{
+    struct xpl_op *op;
+
+    if (!xpl.inside) {
+        return xpl_plainly(site, object, operand, expected);
+    }
+    op = &xpl.thread[xpl.current].op;
+    op->site = site;
+    op->kind = site->kind;
+    op->order = site->order;
+    op->flags = op_flags(site->kind, site->order);
+    op->operand = operand;
+    op->expected = expected;
+    op->place = object == NULL ? XPL_NO_PLACE : xpl_place_find(object, site->bytes);
+    if (xpl.starting) {
+        xpl_fiber_switch(&xpl.thread[xpl.current].fiber, &xpl.main);
+    } else {
+        run_schedule();
+    }
+    return op->result;
+}
+
+unsigned xpl_choose(unsigned limit)
+{
+    static struct xpl_site site = {.file = __FILE__, .text = "choice", .kind = XPL_CHOOSE};
+
+    if (!xpl.inside) {
+        fprintf(stderr, "explore: xpl_choose outside a thread\n");
+        exit(2);
+    }
+    return (unsigned)xpl_step(&site, NULL, limit, 0);
+}
+
+static void run_thread(void)
+{
+    const struct xpl_thread *thread = &xpl.scenario->threads[xpl.current];
+
+    thread->run(thread->argument);
+    xpl.thread[xpl.current].done = true;
+    if (xpl.starting) {
+        xpl_fiber_switch(&xpl.thread[xpl.current].fiber, &xpl.main);
+    } else {
+        run_schedule();
+    }
+    abort();
+}
+
+static void run_reset(void)
+{
+    xpl_memory_reset();
+    for (unsigned i = 0; i < kept_count; i++) {
+        memcpy(kept[i].memory, kept[i].copy, kept[i].bytes);
+    }
+    xpl.epoch++;
+    xpl.step = 0;
+    xpl.last = 0;
+    xpl.verdict = XPL_RUNNING;
+    memset(xpl.count, 0, sizeof(xpl.count));
+    for (unsigned i = 0; i < xpl.threads; i++) {
+        struct xpl_running *thread = &xpl.thread[i];
+
+        thread->done = false;
+        thread->buffer_count = 0;
+        thread->stores = 0;
+        xpl_fiber_start(&thread->fiber, stacks[i], XPL_STACK_BYTES, run_thread);
+    }
+    if (xpl.options.model == XPL_C11) {
+        xpl_c11_reset();
+        xpl_plain_reset();
+    }
+}
+
+/* Nobody can go on: who should have been able to? */
+static void run_check(void)
+{
+    for (unsigned i = 0; i < xpl.threads; i++) {
+        if (!xpl.thread[i].done && !xpl.scenario->threads[i].service) {
+            xpl_fail("%s waits for ever for %s", xpl.scenario->threads[i].name,
+                     xpl_object_name(xpl.place[xpl.thread[i].op.place].object));
+            return;
+        }
+    }
+    if (xpl.scenario->check != NULL) {
+        xpl.scenario->check();
+    }
+}
+
+void xpl_run_once(void)
+{
+    run_reset();
+    xpl.inside = true;
+    xpl.starting = true;
+    for (unsigned i = 0; i < xpl.threads && xpl.verdict == XPL_RUNNING; i++) {
+        xpl.current = i;
+        xpl_fiber_switch(&xpl.main, &xpl.thread[i].fiber);
+    }
+    xpl.starting = false;
+    if (xpl.verdict == XPL_RUNNING) {
+        unsigned alternative;
+        int process;
+
+        /* The first step is decided here, then the threads pass the CPU among themselves. */
+        do {
+            process = xpl_search_pick(&alternative);
+            if (process >= 0) {
+                run_step((unsigned)process, alternative);
+            }
+        } while (process >= (int)XPL_THREADS);
+        if (process >= 0) {
+            xpl.current = xpl.last = (unsigned)process;
+            xpl_fiber_switch(&xpl.main, &xpl.thread[process].fiber);
+        }
+    }
+    xpl.inside = false;
+    if (xpl.verdict == XPL_ENDED) {
+        run_check();
+    }
+}
+
+bool xpl_run_prepare(void)
+{
+    const struct xpl_scenario *scenario = xpl.scenario;
+
+    kept_forget();
+    xpl_report_forget();
+    xpl.places = 0;
+    xpl.touched_count = 0;
+    memset(xpl.place_of, 0, sizeof(xpl.place_of));
+    memset(xpl.count, 0, sizeof(xpl.count));
+    for (xpl.threads = 0; xpl.threads < XPL_THREADS; xpl.threads++) {
+        if (scenario->threads[xpl.threads].run == NULL) {
+            break;
+        }
+    }
+    if (scenario->prepare != NULL) {
+        scenario->prepare(xpl.options.design);
+    }
+    for (unsigned i = 0; i < kept_count; i++) {
+        memcpy(kept[i].copy, kept[i].memory, kept[i].bytes);
+    }
+    return xpl.threads > 0;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The explorer's own state: one execution (threads, memory) and the search over executions (nodes).
+ *
+ * Who does what: xpl_run.c runs one execution; xpl_memory.c, xpl_tso.c and xpl_c11.c perform its
+ * steps; xpl_search.c decides them and goes back; xpl_races.c says what else must be tried;
+ * xpl_plain.c watches memory that is not atomic; xpl_report.c prints.
+ */
+#ifndef XPL_STATE_H
+#define XPL_STATE_H
+
+#include "explore/engine/xpl.h"
+#include "explore/engine/xpl_fiber.h"
+
+#define XPL_PLACES      256u /* Atomic objects of a scenario. */
+#define XPL_C11_PLACES  56u  /* … under C11: a view has a byte for each … */
+#define XPL_VIEW_BYTES  64u  /* … after one for each thread's clock. */
+#define XPL_MESSAGES    64u  /* Stores to one object in one execution under C11. */
+#define XPL_BUFFER      16u  /* Stores that wait in one buffer under TSO. */
+#define XPL_PROCESSES   16u  /* Threads, and then their store buffers. */
+#define XPL_NO_PLACE    0xFFFFu
+#define XPL_STACK_BYTES 65536u
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define XPL_FAST __attribute__((optimize("O3")))
+#else
+#define XPL_FAST
+#endif
+
+/* What a thread knows: per thread a clock, per place the oldest store that it may still read. */
+struct xpl_view {
+    _Alignas(64) uint8_t slot[XPL_VIEW_BYTES];
+};
+
+/* A store, in the order in which the stores of its place took effect. */
+struct xpl_message {
+    uint64_t value;
+    uint8_t writer;       /* XPL_THREADS: there before the threads. */
+    uint8_t writer_clock; /* The writer's clock then. */
+    bool plain_store;     /* Not a read-modify-write. */
+    struct xpl_view view; /* What an acquire of it tells. */
+};
+
+/* An atomic object. Its place in the table lasts over executions; the messages do not. */
+struct xpl_place {
+    void *object;
+    uint64_t initial;
+    uint64_t epoch; /* The execution that the rest belongs to. */
+    uint8_t bytes;
+    uint8_t message_count;
+    bool ghost;
+};
+
+/* A step that a thread is about to do. */
+struct xpl_op {
+    const struct xpl_site *site;
+    uint64_t operand;
+    uint64_t expected;
+    uint64_t result;
+    uint16_t place;
+    uint8_t kind;
+    uint8_t order;
+    uint8_t flags; /* XPL_OP_… */
+};
+
+#define XPL_OP_READS  1u
+#define XPL_OP_WRITES 2u /* Or may: a compare-exchange always counts as both. */
+#define XPL_OP_SC     4u /* Has its place in the one order of all seq_cst operations (C11). */
+#define XPL_OP_DRAINS 8u /* Waits until the own buffer is empty (TSO). */
+#define XPL_OP_GHOST  16u
+
+struct xpl_waiting_store {
+    uint64_t value;
+    const struct xpl_site *site;
+    uint16_t place;
+    uint8_t sequence;
+};
+
+struct xpl_running {
+    struct xpl_fiber fiber;
+    struct xpl_op op; /* The next step, unless done. */
+    bool done;
+    /* TSO. */
+    struct xpl_waiting_store buffer[XPL_BUFFER];
+    uint8_t buffer_first, buffer_count;
+    uint8_t stores; /* So far: numbers the stores. */
+    /* C11. */
+    struct xpl_view current;  /* What it knows. */
+    struct xpl_view acquired; /* What an acquire fence would add. */
+    struct xpl_view released; /* What its relaxed stores tell, since its last release fence. */
+};
+
+/* One step of the execution, as the reduction sees it. */
+struct xpl_event {
+    uint16_t place;
+    uint8_t process;
+    uint8_t flags;
+    uint8_t kind;
+    uint8_t number;   /* Of its process, from 1. */
+    uint8_t message;  /* C11: which store a load read, or a store made; UINT8_MAX: neither. */
+    uint8_t sequence; /* TSO: number of the store, of a store and of its flush. */
+    uint8_t clock[XPL_PROCESSES]; /* Events of each process that this one depends on. */
+};
+
+/* A state of the search: what can be done here, and what has been. */
+struct xpl_node {
+    uint16_t enabled;                     /* Processes that can go on. */
+    uint16_t backtrack;                   /* Those that must be tried. */
+    uint16_t done;                        /* Those that have been tried whole. */
+    uint8_t process;                      /* The one now tried … */
+    uint8_t alternative;                  /* … and its choice. */
+    uint8_t last;                         /* Thread of the step before. */
+    uint8_t spent;                        /* Surprises before this step (XPL_BOUND). */
+    uint64_t tried;                       /* Choices of `process` that have been tried. */
+    uint64_t alternatives[XPL_PROCESSES]; /* Choices of each process here, a bit each. */
+    uint64_t sleep[XPL_PROCESSES];        /* Choices that lead only to what was seen before. */
+    struct xpl_event event;
+};
+
+enum xpl_verdict {
+    XPL_RUNNING,
+    XPL_ENDED,
+    XPL_CUT,
+    XPL_TOO_LONG,
+    XPL_FAILED
+};
+
+/* What the table needs of a step. */
+struct xpl_trace {
+    const struct xpl_site *site;
+    uint64_t value; /* Read, or before the change. */
+    uint64_t stored;
+    uint64_t newest; /* C11: what a later store had put there. */
+    uint16_t place;
+    uint8_t thread;
+    uint8_t kind;
+    bool stale;
+    bool wrote;
+    char note[160];
+};
+
+struct xpl_state {
+    const struct xpl_scenario *scenario;
+    struct xpl_options options;
+    struct xpl_result *result;
+    unsigned threads;
+    uint64_t epoch; /* Of this execution. */
+
+    /* The execution. */
+    bool inside;   /* Threads are running: hooks are steps. */
+    bool starting; /* Threads go to their first step. */
+    unsigned current;
+    unsigned last; /* Thread of the last step. */
+    enum xpl_verdict verdict;
+    unsigned step;
+    struct xpl_running thread[XPL_THREADS];
+    struct xpl_fiber main;
+    struct xpl_view fences;            /* What all seq_cst operations so far know (C11). */
+    uint8_t count[XPL_PROCESSES];      /* Steps of each process … */
+    uint16_t last_step[XPL_PROCESSES]; /* … and the last of them. */
+
+    /* The search. */
+    unsigned depth;  /* Nodes that stay for the next execution. */
+    unsigned frozen; /* Depth down to which every branch is tried and shared among shards. */
+    uint64_t prefixes;
+    unsigned token_repeats;
+    uint64_t random;
+    uint8_t priority[XPL_PROCESSES];
+    unsigned change_at[8];
+    struct xpl_node nodes[XPL_STEPS + 1];
+
+    /* Memory. */
+    unsigned places;
+    struct xpl_place place[XPL_PLACES];
+    unsigned touched_count;
+    uint16_t touched[XPL_PLACES];
+    uint16_t place_of[1024]; /* Hash of an address: place + 1. */
+
+    /* A table is being made. */
+    bool tracing;
+    struct xpl_trace trace[XPL_STEPS + 1];
+    char what[256];
+};
+
+extern struct xpl_state xpl;
+extern struct xpl_message xpl_messages[XPL_C11_PLACES][XPL_MESSAGES];
+
+/* xpl_run.c: one execution; the decisions come from xpl_search_pick. */
+void xpl_run_once(void);
+bool xpl_run_prepare(void);
+void xpl_stop(enum xpl_verdict verdict);
+
+/* xpl_memory.c */
+uint16_t xpl_place_find(void *object, uint8_t bytes);
+void xpl_memory_reset(void);
+uint64_t xpl_memory_read(const struct xpl_place *place);
+void xpl_memory_write(const struct xpl_place *place, uint64_t value);
+uint64_t xpl_changed(const struct xpl_op *op, uint64_t was, uint8_t bytes, bool *out_writes);
+uint64_t xpl_plainly(const struct xpl_site *site, void *object, uint64_t operand,
+                     uint64_t expected);
+/* Can the process go on, and with which choices (bits)? 0: it cannot. */
+uint64_t xpl_alternatives(unsigned process);
+/* Do the process's next step. Fills what the event needs to know about it. */
+void xpl_perform(unsigned process, unsigned alternative, struct xpl_event *event);
+
+/* xpl_tso.c */
+uint64_t xpl_tso_alternatives(unsigned process);
+void xpl_tso_perform(unsigned process, struct xpl_event *event);
+
+/* xpl_c11.c */
+void xpl_c11_reset(void);
+uint64_t xpl_c11_alternatives(const struct xpl_running *thread);
+void xpl_c11_perform(unsigned thread, unsigned alternative, struct xpl_event *event);
+
+/* xpl_plain.c */
+void xpl_plain_reset(void);
+
+/* xpl_races.c */
+enum xpl_relation {
+    XPL_UNRELATED,    /* They commute. */
+    XPL_ORDERED,      /* The second needs the first: they cannot be swapped. */
+    XPL_RACE,         /* Swapped, they do something else. */
+    XPL_MISSED_WRITE, /* The first read what it wanted; had the second come first, it could have
+                         read that too. As they are, they commute. */
+};
+enum xpl_relation xpl_relate(const struct xpl_event *first, const struct xpl_event *second);
+void xpl_races_of(unsigned step, struct xpl_event *event);
+void xpl_races_of_waiting(void);
+void xpl_event_of(unsigned process, struct xpl_event *out_event);
+
+/* xpl_search.c */
+int xpl_search_pick(unsigned *out_alternative);
+bool xpl_search_next(void);
+void xpl_search_begin(void);
+
+/* xpl_token.c */
+void xpl_token_write(char *text, size_t size);
+bool xpl_token_step(const char **text, unsigned *out_process, unsigned *out_alternative);
+
+/* xpl_report.c */
+struct xpl_trace *xpl_trace_now(void);
+void xpl_report_table(void);
+void xpl_report_forget(void);
+const char *xpl_object_name(const void *object);
+
+static inline unsigned xpl_lowest(uint64_t bits)
+{
+    return (unsigned)__builtin_ctzll(bits);
+}
+
+#endif /* XPL_STATE_H */

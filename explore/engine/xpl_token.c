@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tokens: an execution in one word. A letter is a step of that thread (a to h; A to H: a flush of
+ * its buffer), a number after it repeats it, and `.n` says which store or which choice it took
+ * where that was not the newest: "a3b.0b2" is a, a, a, b with choice 0, b, b.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explore/engine/xpl_state.h"
+
+static unsigned newest_of(const struct xpl_node *node)
+{
+    return 63u - (unsigned)__builtin_clzll(node->alternatives[node->process]);
+}
+
+static bool plain_step(const struct xpl_node *node)
+{
+    return node->alternative == newest_of(node);
+}
+
+void xpl_token_write(char *text, size_t size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < xpl.step && used + 8 < size;) {
+        const struct xpl_node *node = &xpl.nodes[i];
+        const unsigned thread = node->process % XPL_THREADS;
+        const char letter = (char)((node->process < XPL_THREADS ? 'a' : 'A') + (int)thread);
+        unsigned repeats = 1;
+
+        if (!plain_step(node)) {
+            used += (size_t)snprintf(text + used, size - used, "%c.%u", letter, node->alternative);
+            i++;
+            if (i < xpl.step) {
+                used += (size_t)snprintf(text + used, size - used, "-");
+            }
+            continue;
+        }
+        while (i + repeats < xpl.step && xpl.nodes[i + repeats].process == node->process &&
+               plain_step(&xpl.nodes[i + repeats])) {
+            repeats++;
+        }
+        used += (size_t)snprintf(text + used, size - used, repeats > 1 ? "%c%u" : "%c", letter,
+                                 repeats);
+        i += repeats;
+    }
+}
+
+/* Take the next step off the token. *out_alternative is UINT8_MAX for "the newest". */
+bool xpl_token_step(const char **text, unsigned *out_process, unsigned *out_alternative)
+{
+    const char *at = *text;
+    char *end;
+
+    while (at != NULL && *at == '-') {
+        at++;
+    }
+    if (at == NULL || !((*at >= 'a' && *at <= 'h') || (*at >= 'A' && *at <= 'H'))) {
+        return false;
+    }
+    *out_process = *at >= 'a' ? (unsigned)(*at - 'a') : XPL_THREADS + (unsigned)(*at - 'A');
+    *out_alternative = UINT8_MAX;
+    if (at[1] == '.') {
+        *out_alternative = (unsigned)strtoul(at + 2, &end, 10);
+        *text = end;
+        return *out_alternative < 64;
+    }
+    if (xpl.token_repeats == 0) {
+        xpl.token_repeats = at[1] >= '0' && at[1] <= '9' ? (unsigned)strtoul(at + 1, NULL, 10) : 1;
+    }
+    *text = at;
+    if (--xpl.token_repeats == 0) {
+        strtoul(at + 1, &end, 10);
+        *text = end > at + 1 ? end : at + 1;
+    }
+    return true;
+}

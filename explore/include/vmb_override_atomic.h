@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * The library's atomics as the explorer sees them: each access is a step. Put this folder on the
+ * include path and define VMB_OVERRIDE_ATOMIC, and the library's sources run under it unchanged.
+ *
+ * Each use leaves a record of itself (file, line, order) in the section `xpl_sites`, so that the
+ * mutants need no list of places: every order that stands in the source is found and weakened.
+ */
+#ifndef VMB_OVERRIDE_ATOMIC_H
+#define VMB_OVERRIDE_ATOMIC_H
+
+#include "explore/engine/xpl.h"
+
+#define VMB_RELAXED XPL_RELAXED
+#define VMB_ACQUIRE XPL_ACQUIRE
+#define VMB_RELEASE XPL_RELEASE
+#define VMB_ACQ_REL XPL_ACQ_REL
+#define VMB_SEQ_CST XPL_SEQ_CST
+
+/* A record of this place, and a pointer to it in the section that lists all of them. */
+#define XPL_SITE(what, object_text, width, on_success, on_failure)                                 \
+    static struct xpl_site xpl_site_here = {__FILE__,   __func__,  object_text, __LINE__,          \
+                                            what,       width,     on_success,  on_success,        \
+                                            on_failure, on_failure};                               \
+    static struct xpl_site *const xpl_site_listed __attribute__((section("xpl_sites"), used)) =    \
+        &xpl_site_here
+
+#define XPL_AT2(what, object, operand, expected, order, failure)                                   \
+    __extension__({                                                                                \
+        XPL_SITE(what, #object, (uint8_t)sizeof((object)->value), order, failure);                 \
+        (void)xpl_site_listed;                                                                     \
+        (__typeof__((object)->value))xpl_step(&xpl_site_here, (void *)&(object)->value,            \
+                                              (uint64_t)(operand), (uint64_t)(expected));          \
+    })
+
+#define XPL_AT(what, object, operand, expected, order)                                             \
+    XPL_AT2(what, object, operand, expected, order, order)
+
+#define vmb_atomic_load(object, order) XPL_AT(XPL_LOAD, object, 0, 0, order)
+#define vmb_atomic_store(object, desired, order)                                                   \
+    ((void)XPL_AT(XPL_STORE, object, desired, 0, order))
+#define vmb_atomic_exchange(object, desired, order) XPL_AT(XPL_EXCHANGE, object, desired, 0, order)
+#define vmb_atomic_fetch_or(object, bits, order)    XPL_AT(XPL_OR, object, bits, 0, order)
+#define vmb_atomic_fetch_and(object, bits, order)   XPL_AT(XPL_AND, object, bits, 0, order)
+#define vmb_atomic_fetch_add(object, amount, order) XPL_AT(XPL_ADD, object, amount, 0, order)
+
+#define vmb_atomic_compare_exchange(object, expected, desired, success, failure)                   \
+    __extension__({                                                                                \
+        __typeof__((object)->value) *const xpl_expected = (expected);                              \
+        const __typeof__((object)->value) xpl_was = *xpl_expected;                                 \
+        *xpl_expected = XPL_AT2(XPL_CAS, object, desired, xpl_was, success, failure);              \
+        (bool)(*xpl_expected == xpl_was);                                                          \
+    })
+
+#define vmb_atomic_fence(order)                                                                    \
+    __extension__({                                                                                \
+        XPL_SITE(XPL_FENCE, "fence", 0, order, order);                                             \
+        (void)xpl_site_listed;                                                                     \
+        (void)xpl_step(&xpl_site_here, NULL, 0, 0);                                                \
+    })
+
+#define vmb_atomic_pause() ((void)0)
+
+/* For scenarios: wait until the object is not 0, then exchange it with 0. */
+#define xpl_await(object, order) XPL_AT(XPL_AWAIT, object, 0, 0, order)
+
+#endif /* VMB_OVERRIDE_ATOMIC_H */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The explorer's reduction, on random programs: it must reach the very results that trying every
+ * order reaches, and run far fewer executions for it.
+ */
+#ifndef XPL_AVAILABLE /* No fibers under a sanitizer or an emulator: said as TAP. */
+#include <stdio.h>
+
+int main(void)
+{
+    return puts("1..0 # skip the explorer runs in native builds without sanitizers") < 0;
+}
+#else
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "explore/engine/xpl.h"
+
+#define THREADS  3u
+#define LONGEST  3u /* Instructions of a thread. */
+#define PROGRAMS 400u
+
+struct instruction {
+    struct xpl_site site;
+    uint32_t *object;
+    uint32_t operand;
+    uint32_t expected;
+    uint32_t result;
+};
+
+static uint32_t objects[3];
+static struct instruction program[THREADS][LONGEST];
+static unsigned lengths[THREADS];
+
+/* Hashes of the results that were seen. */
+struct outcomes {
+    uint64_t hash[20000];
+    unsigned count;
+};
+static struct outcomes seen, referee;
+
+static void run_program(void *argument)
+{
+    struct instruction *it = program[(uintptr_t)argument];
+
+    for (unsigned i = 0; i < lengths[(uintptr_t)argument]; i++) {
+        it[i].result = (uint32_t)xpl_step(&it[i].site, it[i].object, it[i].operand, it[i].expected);
+    }
+}
+
+static bool outcome_known(const struct outcomes *outcomes, uint64_t hash)
+{
+    for (unsigned i = 0; i < outcomes->count; i++) {
+        if (outcomes->hash[i] == hash) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A result that no step has set is of this execution too. */
+static void keep_results(unsigned design)
+{
+    (void)design;
+    xpl_keep(program, sizeof(program));
+}
+
+static void note_outcome(void)
+{
+    uint64_t hash = 1469598103934665603u;
+
+    for (unsigned i = 0; i < THREADS; i++) {
+        for (unsigned j = 0; j < lengths[i]; j++) {
+            const uint8_t kind = program[i][j].site.kind;
+
+            if (kind != XPL_STORE && kind != XPL_FENCE) {
+                hash = (hash ^ program[i][j].result) * 1099511628211u;
+            }
+        }
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        hash = (hash ^ objects[i]) * 1099511628211u;
+    }
+    if (!outcome_known(&seen, hash)) {
+        assert_true(seen.count < sizeof(seen.hash) / sizeof(seen.hash[0]));
+        seen.hash[seen.count++] = hash;
+    }
+}
+
+static unsigned random_below(unsigned limit)
+{
+    static uint32_t seed = 1;
+
+    seed = seed * 1664525u + 1013904223u;
+    return (seed >> 8) % limit;
+}
+
+static void make_program(void)
+{
+    static const uint8_t kinds[] = {XPL_LOAD,  XPL_LOAD, XPL_LOAD, XPL_STORE, XPL_STORE,
+                                    XPL_STORE, XPL_ADD,  XPL_CAS,  XPL_FENCE, XPL_AWAIT};
+
+    for (unsigned i = 0; i < THREADS; i++) {
+        lengths[i] = 1 + random_below(LONGEST);
+        for (unsigned j = 0; j < lengths[i]; j++) {
+            const uint8_t kind = kinds[random_below(sizeof(kinds))];
+            struct instruction it = {
+                .site = {.file = "random", .function = "", .text = "", .kind = kind, .bytes = 4},
+                .object = &objects[random_below(3)],
+                .operand = 1 + random_below(3),
+                .expected = random_below(2),
+            };
+
+            it.site.order = (uint8_t)random_below(XPL_GHOST);
+            it.site.failure = (uint8_t)random_below(2);
+            if (kind == XPL_FENCE) {
+                it.object = NULL;
+                it.site.bytes = 0;
+                it.site.order = XPL_SEQ_CST;
+            }
+            program[i][j] = it;
+        }
+    }
+}
+
+/* Explore the program; the results are in `seen`. Returns the number of executions, 0: too many. */
+static uint64_t explore(enum xpl_model model, enum xpl_strategy strategy)
+{
+    const struct xpl_options options = {
+        .model = model, .strategy = strategy, .max_executions = 300000};
+    struct xpl_scenario scenario = {
+        .name = "random", .prepare = keep_results, .check = note_outcome};
+    struct xpl_result result;
+
+    for (unsigned i = 0; i < THREADS; i++) {
+        scenario.threads[i] = (struct xpl_thread){.name = "thread",
+                                                  .run = run_program,
+                                                  .argument = (void *)(uintptr_t)i,
+                                                  .service = true};
+        for (unsigned j = 0; j < LONGEST; j++) {
+            program[i][j].result = 0;
+        }
+    }
+    seen.count = 0;
+    assert_true(xpl_explore(&scenario, &options, &result));
+    return result.complete ? result.executions : 0;
+}
+
+static void same_results(void)
+{
+    assert_int_equal(seen.count, referee.count);
+    for (unsigned i = 0; i < referee.count; i++) {
+        assert_true(outcome_known(&seen, referee.hash[i]));
+    }
+}
+
+static void random_programs(enum xpl_model model)
+{
+    uint64_t all = 0, reduced = 0;
+
+    for (unsigned i = 0; i < PROGRAMS; i++) {
+        uint64_t executions;
+
+        make_program();
+        executions = explore(model, XPL_NAIVE);
+        if (executions == 0) {
+            continue; /* Too large for the referee. */
+        }
+        all += executions;
+        referee = seen;
+        (void)explore(model, XPL_SLEEP);
+        same_results();
+        reduced += explore(model, XPL_EXHAUST);
+        same_results();
+    }
+    print_message("# %s: %llu executions without reduction, %llu with it\n", xpl_model_name(model),
+                  (unsigned long long)all, (unsigned long long)reduced);
+    assert_true(reduced * 5 < all);
+}
+
+static void sequential(void **state)
+{
+    (void)state;
+    random_programs(XPL_SC);
+}
+
+static void store_buffers(void **state)
+{
+    (void)state;
+    random_programs(XPL_TSO);
+}
+
+static void views(void **state)
+{
+    (void)state;
+    random_programs(XPL_C11);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sequential),
+        cmocka_unit_test(store_buffers),
+        cmocka_unit_test(views),
+    };
+
+    return cmocka_run_group_tests_name("explore: reduction", tests, NULL, NULL);
+}
+
+#endif /* XPL_AVAILABLE */
