@@ -54,4 +54,4 @@ printf '%s\n' "$layout" >"$dir/.layout"
 if [[ -t 1 ]]; then
     exec ninja -C "$dir"
 fi
-quietly ninja -C "$dir"
+quietly ninja --quiet -C "$dir"

@@ -83,30 +83,32 @@ def compile_one(machine: Machine, source: str) -> tuple[Path, str]:
     return target, result.stderr if result.returncode != 0 else ""
 
 
-def symbols(machine: Machine, objects: list[Path]) -> Iterator[tuple[str, str]]:
-    """Type letter and name of each global symbol."""
-    for line in tool(machine.tools + "nm", "-g", *objects).splitlines():
-        words = line.split()
-        if len(words) in (2, 3):
-            yield words[-2], words[-1]
+def symbols(machine: Machine, objects: list[Path]) -> Iterator[tuple[str, str, str]]:
+    """Type letter, name and object of each global symbol."""
+    for path in objects:
+        for line in tool(machine.tools + "nm", "-g", path).splitlines():
+            words = line.split()
+            if len(words) in (2, 3):
+                yield words[-2], words[-1], path.stem
 
 
 def check_symbols(machine: Machine, objects: list[Path]) -> Iterator[str]:
     found = list(symbols(machine, objects))
-    defined = {name for kind, name in found if kind not in "Uw"}
-    missing = {name for kind, name in found if kind in "Uw"} - defined - MEMORY
-    ours = {name for name in missing if name.startswith(OURS)}
-    strange = {name for name in defined if not name.startswith((*OURS, WINDOWS_STRING))}
-    for names, what in (
-        (ours, "used but in no file of sources.list"),
-        (missing - ours, "needed, and a kernel may not have it"),
-        (strange, "a global symbol outside our names"),
-    ):
-        if names:
-            yield f"{what}: {' '.join(sorted(names))}"
-    for kind, name in sorted(found):
-        if kind == "C":
-            yield f"{name} is writable data"
+    defined = {name for kind, name, _ in found if kind not in "Uw"}
+    faults: dict[str, set[str]] = {}  # What is wrong, and "symbol in object".
+    for kind, name, where in found:
+        if kind in "Uw" and name not in defined | MEMORY:
+            ours = name.startswith(OURS)
+            what = "in no file of sources.list" if ours else "a kernel may not have"
+        elif kind not in "Uw" and not name.startswith((*OURS, WINDOWS_STRING)):
+            what = "a global symbol outside our names"
+        elif kind == "C":
+            what = "writable data"
+        else:
+            continue
+        faults.setdefault(what, set()).add(f"{name} in {where}")
+    for what, places in faults.items():
+        yield f"{what}: {', '.join(sorted(places))}"
 
 
 def sections(machine: Machine, objects: list[Path]) -> Iterator[tuple[Path, str, int]]:

@@ -23,7 +23,7 @@ struct x86_acpi {
     uint16_t pm_timer_port; /* 0 if there is none. */
     uint16_t pm1a_port;     /* PM1a and PM1b control; 0 if there is none. */
     uint16_t pm1b_port;
-    uint16_t smi_port;      /* Where acpi_enable is written to take ACPI over; 0: always on. */
+    uint16_t smi_port; /* Where acpi_enable is written to take ACPI over; 0: always on. */
     uint8_t acpi_enable;
     bool have_s5;
     uint8_t s5_type_a; /* SLP_TYP values of the soft-off state. */

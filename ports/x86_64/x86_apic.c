@@ -11,6 +11,11 @@ enum {
     APIC_EOI = 0xb0,
     APIC_SPURIOUS = 0xf0,
     APIC_ICR = 0x300,
+    APIC_TIMER = 0x320,
+    APIC_TIMER_INITIAL = 0x380,
+    APIC_TIMER_CURRENT = 0x390,
+    APIC_TIMER_DIVIDE = 0x3e0,
+    APIC_TIMER_DIVIDE_BY_16 = 0x3,
     APIC_ICR_HIGH = 0x310, /* xAPIC only */
     APIC_SPURIOUS_ENABLE = 0x100,
     APIC_ICR_INIT = 0x4500,    /* INIT, level assert */
@@ -114,4 +119,16 @@ void x86_apic_send_init(uint32_t apic_id)
 void x86_apic_send_startup(uint32_t apic_id, uint64_t page)
 {
     apic_command(apic_id, APIC_ICR_STARTUP | (uint32_t)(page / X86_PAGE_BYTES));
+}
+
+void x86_apic_timer_start(uint32_t ticks, uint8_t vector)
+{
+    apic_write(APIC_TIMER_DIVIDE, APIC_TIMER_DIVIDE_BY_16);
+    apic_write(APIC_TIMER, vector); /* One shot, not masked. */
+    apic_write(APIC_TIMER_INITIAL, ticks);
+}
+
+uint32_t x86_apic_timer_left(void)
+{
+    return apic_read(APIC_TIMER_CURRENT);
 }

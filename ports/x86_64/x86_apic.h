@@ -28,4 +28,10 @@ void x86_apic_send(uint32_t apic_id, uint8_t vector);
 void x86_apic_send_init(uint32_t apic_id);
 void x86_apic_send_startup(uint32_t apic_id, uint64_t page);
 
+/** Count @p ticks down on the calling CPU, then raise @p vector; 0 stops. */
+void x86_apic_timer_start(uint32_t ticks, uint8_t vector);
+
+/** What is left of the ticks. */
+uint32_t x86_apic_timer_left(void);
+
 #endif /* X86_APIC_H */

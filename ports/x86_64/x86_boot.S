@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the loader to C: the PVH entry point, the switch from 32 to 64 bits, the first page tables.
+ * From the loader to C: the entry point, the switch from 32 to 64 bits, the first page tables.
  *
- * PVH (the Xen project's "x86/HVM direct boot ABI") enters with paging off, flat 32-bit segments
- * and EBX pointing at the start info. Nothing else is promised, so nothing else is used.
+ * One entry for two kinds of loaders. Both come in with paging off, flat 32-bit segments and EBX
+ * pointing at what they have to tell; nothing else that they promise is used.
+ *   PVH (the Xen project's "x86/HVM direct boot ABI"): virtual machine monitors.
+ *   Multiboot2: GRUB, and by it every firmware. It says so in EAX.
  */
 
     .set CR0_PE, 1 << 0
@@ -15,6 +17,8 @@
     .set MSR_EFER, 0xc0000080
     .set EFER_LME, 1 << 8
     .set XEN_ELFNOTE_PHYS32_ENTRY, 18
+    .set MULTIBOOT2_HEADER, 0xe85250d6
+    .set MULTIBOOT2_I386, 0
 
     .section .note.pvh, "a", @note
     .balign 4
@@ -22,15 +26,26 @@
     .long 4                         /* of the value, */
     .long XEN_ELFNOTE_PHYS32_ENTRY  /* and the note's type. */
     .asciz "Xen"
-    .long x86_pvh_entry
+    .long x86_entry
 
     .section .text.boot, "ax"
+    .balign 8
+multiboot2_header:
+    .long MULTIBOOT2_HEADER
+    .long MULTIBOOT2_I386
+    .long multiboot2_header_end - multiboot2_header
+    .long -(MULTIBOOT2_HEADER + MULTIBOOT2_I386 + (multiboot2_header_end - multiboot2_header))
+    .word 0, 0                      /* The closing tag: no wishes. */
+    .long 8
+multiboot2_header_end:
+
     .code32
-    .globl x86_pvh_entry
-x86_pvh_entry:
+    .globl x86_entry
+x86_entry:
     cli
     cld
-    movl %ebx, %esi                 /* The start info's address; kept for C. */
+    movl %eax, %ebp                 /* Who loaded us, */
+    movl %ebx, %esi                 /* and what it says; kept for C. */
 
     movl $x86_bss_start, %edi       /* Not every loader clears .bss, and the stack lives there. */
     movl $x86_bss_end, %ecx
@@ -61,8 +76,9 @@ boot64:
     movl %eax, %fs
     movl %eax, %gs
     movabsq $x86_boot_stack_top, %rsp
+    movl %ebp, %edi                 /* Upper halves cleared: both are 32-bit values. */
+    movl %esi, %esi
     xorl %ebp, %ebp
-    movl %esi, %edi                 /* Upper half cleared: the address is a 32-bit one. */
     call x86_start                  /* Does not return. */
 1:  hlt
     jmp 1b
@@ -81,7 +97,7 @@ boot_gdt_pointer:
     .long 0                         /* LGDT reads eight bytes of base in 64-bit mode. */
 
 /*
- * The identity map of the first 4 GiB: the RAM that PVH may name below the hole, and the MMIO of
+ * The identity map of the first 4 GiB: the RAM that lies below the hole, and the MMIO of
  * the APICs and the firmware. x86_pages.c adds what RAM lies above, and takes page 0 away.
  */
     .section .data.tables, "aw"

@@ -11,29 +11,12 @@
 #include "x86_power.h"
 #include "x86_smp.h"
 #include "x86_string.h"
+#include "x86_timer.h"
 #include "x86_trap.h"
-
-/* The PVH start info, version 1, and one entry of its memory map (Xen's hvm/start_info.h ABI). */
-enum {
-    PVH_MAGIC = 0x336ec578,
-    PVH_OFFSET_MAGIC = 0,
-    PVH_OFFSET_VERSION = 4,
-    PVH_OFFSET_COMMAND_LINE = 24,
-    PVH_OFFSET_RSDP = 32,
-    PVH_OFFSET_MAP = 40,     /* Version 1 and later. */
-    PVH_OFFSET_MAP_COUNT = 48,
-    PVH_MAP_ENTRY_BYTES = 24, /* Address, size, type, reserved. */
-    PVH_MAP_TYPE_RAM = 1
-};
 
 struct x86_boot x86_boot;
 
-static const uint8_t *boot_bytes(uint64_t address)
-{
-    return (const uint8_t *)(uintptr_t)address;
-}
-
-static void boot_add_ram(uint64_t start, uint64_t bytes)
+void x86_boot_add_ram(uint64_t start, uint64_t bytes)
 {
     uint64_t end = start + bytes;
 
@@ -50,36 +33,14 @@ static void boot_add_ram(uint64_t start, uint64_t bytes)
     x86_boot.ram_count++;
 }
 
-bool x86_boot_read(uint64_t start_info)
+void x86_boot_set_command_line(const char *text, size_t bytes_max)
 {
-    const uint8_t *info = boot_bytes(start_info);
-    const uint8_t *entry;
-    uint64_t command_line;
-    uint32_t i, count;
+    size_t i;
 
-    if (start_info == 0 || x86_load32(info + PVH_OFFSET_MAGIC) != PVH_MAGIC) {
-        return false;
+    for (i = 0; i + 1 < X86_BOOT_COMMAND_LINE_BYTES && i < bytes_max && text[i] != '\0'; i++) {
+        x86_boot.command_line[i] = text[i];
     }
-    x86_boot.rsdp = x86_load64(info + PVH_OFFSET_RSDP);
-    command_line = x86_load64(info + PVH_OFFSET_COMMAND_LINE);
-    if (command_line != 0) {
-        const char *text = (const char *)boot_bytes(command_line);
-
-        for (i = 0; i + 1 < X86_BOOT_COMMAND_LINE_BYTES && text[i] != '\0'; i++) {
-            x86_boot.command_line[i] = text[i];
-        }
-    }
-    if (x86_load32(info + PVH_OFFSET_VERSION) == 0) {
-        return false; /* No memory map: only the hypervisor could tell, and ours does not. */
-    }
-    entry = boot_bytes(x86_load64(info + PVH_OFFSET_MAP));
-    count = x86_load32(info + PVH_OFFSET_MAP_COUNT);
-    for (i = 0; i < count; i++, entry += PVH_MAP_ENTRY_BYTES) {
-        if (x86_load32(entry + 16) == PVH_MAP_TYPE_RAM) {
-            boot_add_ram(x86_load64(entry), x86_load64(entry + 8));
-        }
-    }
-    return x86_boot.ram_count != 0;
+    x86_boot.command_line[i] = '\0';
 }
 
 bool x86_boot_has(const char *word)
@@ -104,19 +65,24 @@ bool x86_boot_has(const char *word)
     return false;
 }
 
-_Noreturn void x86_start(uint64_t start_info)
+_Noreturn void x86_start(uint32_t loader, uint64_t info)
 {
+    bool known;
+
     x86_console_init();
     x86_smp_init_first();
     x86_trap_init_cpu(x86_cpu_self());
-    if (!x86_boot_read(start_info)) {
-        x86_panic("the loader gave no PVH start info with a memory map");
+    known =
+        loader == X86_BOOT_MULTIBOOT2 ? x86_boot_read_multiboot2(info) : x86_boot_read_pvh(info);
+    if (!known || x86_boot.ram_count == 0) {
+        x86_panic("neither PVH nor Multiboot2 gave a memory map");
     }
     x86_pages_init();
     x86_acpi_init(x86_boot.rsdp);
     x86_hyperv_detect();
     x86_apic_init_cpu();
     x86_clock_init();
+    x86_timer_init();
     x86_main();
     x86_power_off();
 }

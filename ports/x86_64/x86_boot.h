@@ -7,10 +7,11 @@
 #define X86_BOOT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
-    X86_BOOT_RANGES_MAX = 64,        /* Memory map entries kept; firmware gives 5 to 20. */
+    X86_BOOT_RANGES_MAX = 64,         /* Memory map entries kept; firmware gives 5 to 20. */
     X86_BOOT_COMMAND_LINE_BYTES = 256 /* With the final zero; a longer one is cut. */
 };
 
@@ -29,8 +30,16 @@ struct x86_boot {
 
 extern struct x86_boot x86_boot;
 
-/** Read the PVH start info at @p start_info into x86_boot. False if it is not one. */
-bool x86_boot_read(uint64_t start_info);
+/** What EAX holds if Multiboot2 loaded us. */
+#define X86_BOOT_MULTIBOOT2 0x36d76289u
+
+/** Read what the loader tells at @p info into x86_boot. False if it is not what it should be. */
+bool x86_boot_read_pvh(uint64_t info);
+bool x86_boot_read_multiboot2(uint64_t info);
+
+/** For the two: note a run of RAM, or the command line. */
+void x86_boot_add_ram(uint64_t start, uint64_t bytes);
+void x86_boot_set_command_line(const char *text, size_t bytes_max);
 
 /** True if @p word is one of the command line's space-separated words. */
 bool x86_boot_has(const char *word);
@@ -43,6 +52,6 @@ bool x86_boot_has(const char *word);
 void x86_main(void);
 
 /** From x86_boot.S: bring the port up and run x86_main(). */
-_Noreturn void x86_start(uint64_t start_info);
+_Noreturn void x86_start(uint32_t loader, uint64_t info);
 
 #endif /* X86_BOOT_H */

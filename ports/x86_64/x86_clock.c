@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "x86_clock.h"
 
+#include <vmbus/hv_registers.h>
+
 #include "x86_acpi.h"
 #include "x86_cpu.h"
 #include "x86_hyperv.h"
@@ -14,19 +16,19 @@ struct clock_tsc_page {
 };
 
 enum clock_source {
-    CLOCK_TSC,      /* Scaled by clock_tsc_hz. */
-    CLOCK_HV_MSR,   /* The hypervisor's counter: right, but each look is an exit. */
-    CLOCK_HV_PAGE,  /* The same time without the exit. */
+    CLOCK_TSC,     /* Scaled by clock_tsc_hz. */
+    CLOCK_HV_MSR,  /* The hypervisor's counter: right, but each look is an exit. */
+    CLOCK_HV_PAGE, /* The same time without the exit. */
 };
 
-#define NS_PER_S          1000000000u
-#define HV_TICK_NS        100u
-#define REFERENCE_ENABLE  1ull
-#define PM_TIMER_HZ       3579545u
-#define PM_TIMER_MASK     0xffffffu /* Its upper byte is optional. */
-#define CALIBRATE_TICKS   (PM_TIMER_HZ / 100) /* 10 ms */
-#define CALIBRATE_LOOKS   10000000u /* A timer that stands still is no timer. */
-#define TSC_HZ_ASSUMED    1000000000u /* Waits get shorter on real CPUs, but end. */
+#define NS_PER_S         1000000000u
+#define HV_TICK_NS       100u
+#define REFERENCE_ENABLE 1ull
+#define PM_TIMER_HZ      3579545u
+#define PM_TIMER_MASK    0xffffffu           /* Its upper byte is optional. */
+#define CALIBRATE_TICKS  (PM_TIMER_HZ / 100) /* 10 ms */
+#define CALIBRATE_LOOKS  10000000u           /* A timer that stands still is no timer. */
+#define TSC_HZ_ASSUMED   1000000000u         /* Waits get shorter on real CPUs, but end. */
 
 __extension__ typedef unsigned __int128 clock_wide;
 
@@ -36,7 +38,7 @@ static volatile struct clock_tsc_page clock_page __attribute__((aligned(4096)));
 
 static uint64_t clock_hv_counter(void)
 {
-    return x86_rdmsr(X86_MSR_HV_TIME_REF_COUNT);
+    return x86_rdmsr(VMB_HV_MSR_TIME_REF_COUNT);
 }
 
 /* The time by the page, or by the counter while the page is out of use. */
@@ -81,15 +83,13 @@ static void clock_calibrate(void)
 
 void x86_clock_init(void)
 {
-    uint64_t privileges = x86_hyperv.present ? x86_hyperv.privileges : 0;
-
-    if ((privileges & X86_HV_TIME_REF_COUNT) == 0) {
+    if (!x86_hyperv_grants(VMB_HV_PRIVILEGE_REFERENCE_COUNTER)) {
         clock_calibrate();
         return;
     }
     clock_source = CLOCK_HV_MSR;
-    if ((privileges & X86_HV_REFERENCE_TSC) != 0) {
-        x86_wrmsr(X86_MSR_HV_REFERENCE_TSC, (uintptr_t)&clock_page | REFERENCE_ENABLE);
+    if (x86_hyperv_grants(VMB_HV_PRIVILEGE_REFERENCE_TSC)) {
+        x86_wrmsr(VMB_HV_MSR_REFERENCE_TSC, (uintptr_t)&clock_page | REFERENCE_ENABLE);
         clock_source = CLOCK_HV_PAGE;
     }
 }

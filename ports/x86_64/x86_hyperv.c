@@ -1,142 +1,143 @@
 /* SPDX-License-Identifier: MIT */
 #include "x86_hyperv.h"
 
+#include <vmbus/hv.h>
+#include <vmbus/hv_call.h>
+#include <vmbus/hv_registers.h>
+
 #include "x86_cpu.h"
 #include "x86_string.h"
 
-/* TLFS, chapters 2 and 3: feature discovery, hypercall interface. */
+/* Where the hypervisor's leaves may begin, if it shares the range with another's. */
 enum {
-    CPUID_HYPERVISOR = 0x40000000,
-    CPUID_INTERFACE = 0x40000001,
-    CPUID_VERSION = 0x40000002,
-    CPUID_FEATURES = 0x40000003,
-    CPUID_RECOMMENDATIONS = 0x40000004,
-    CPUID_LIMITS = 0x40000005,
-    INTERFACE_HV1 = 0x31237648, /* "Hv#1" */
-    MSR_GUEST_OS_ID = 0x40000000,
-    MSR_HYPERCALL = 0x40000001,
-    MSR_RESET = 0x40000003,
-    CALL_POST_MESSAGE = 0x5c,
-    CALL_SIGNAL_EVENT = 0x5d,
-    MESSAGE_PAYLOAD_BYTES = 240,
-    STATUS_INVALID_PARAMETER = 5
+    CPUID_HYPERVISOR_STEP = 0x100,
+    CPUID_HYPERVISOR_END = 0x40010000,
+    CPUID_ISOLATION = 0xc, /* From the base. */
+    GUEST_VERSION = 1      /* What this guest calls itself, under no operating system's number. */
 };
 
 #define CPUID1_ECX_HYPERVISOR (1u << 31)
-#define HYPERCALL_ENABLE      1ull
-#define HYPERCALL_FAST        (1ull << 16)
-#define HV_PRIVILEGE_RESET    (1ull << 7)
-
-/*
- * An open-source guest (bit 63) of a type without a number of its own, version 1 in 47:16. TLFS
- * asks only that it is not zero.
- */
-#define GUEST_OS_ID (1ull << 63 | 1ull << 16)
-
-/* HvPostMessage's input block. */
-struct hyperv_message {
-    uint32_t connection_id;
-    uint32_t reserved;
-    uint32_t message_type;
-    uint32_t payload_bytes;
-    uint8_t payload[MESSAGE_PAYLOAD_BYTES];
-};
+#define RESET_NOW             1ull
 
 struct x86_hyperv x86_hyperv;
 
+static const uint8_t *hyperv_page; /* What to call; NULL while the hypercall page is off. */
+
 /* The hypervisor lays its page over this one; what is stored here is out of sight meanwhile. */
-static uint8_t hyperv_page[X86_PAGE_BYTES] __attribute__((aligned(4096)));
+static uint8_t hyperv_own_page[X86_PAGE_BYTES] __attribute__((aligned(4096)));
+
+static struct vmb_hv_leaf hyperv_leaf(uint32_t leaf)
+{
+    struct x86_cpuid r = x86_cpuid(leaf, 0);
+
+    return (struct vmb_hv_leaf){.eax = r.eax, .ebx = r.ebx, .ecx = r.ecx, .edx = r.edx};
+}
+
+static void hyperv_read_leaves(uint32_t base, struct vmb_hv_cpuid *out_leaves)
+{
+    *out_leaves = (struct vmb_hv_cpuid){
+        .processor = hyperv_leaf(1),
+        .vendor = hyperv_leaf(base),
+        .interface = hyperv_leaf(base + 1),
+        .version = hyperv_leaf(base + 2),
+        .features = hyperv_leaf(base + 3),
+        .recommendations = hyperv_leaf(base + 4),
+        .isolation = hyperv_leaf(base + CPUID_ISOLATION),
+        .stack_vendor = hyperv_leaf(VMB_HV_CPUID_STACK),
+        .stack_interface = hyperv_leaf(VMB_HV_CPUID_STACK + 1),
+        .stack_features = hyperv_leaf(VMB_HV_CPUID_STACK + 2),
+    };
+}
 
 void x86_hyperv_detect(void)
 {
     struct x86_hyperv *hv = &x86_hyperv;
-    struct x86_cpuid r;
+    uint32_t base = VMB_HV_CPUID_BASE;
+    struct vmb_hv_cpuid leaves;
 
-    if ((x86_cpuid(1, 0).ecx & CPUID1_ECX_HYPERVISOR) == 0) {
-        return;
+    hyperv_read_leaves(base, &leaves);
+    if ((leaves.processor.ecx & CPUID1_ECX_HYPERVISOR) != 0) {
+        memcpy(hv->vendor + 0, &leaves.vendor.ebx, 4);
+        memcpy(hv->vendor + 4, &leaves.vendor.ecx, 4);
+        memcpy(hv->vendor + 8, &leaves.vendor.edx, 4);
     }
-    r = x86_cpuid(CPUID_HYPERVISOR, 0);
-    hv->max_leaf = r.eax;
-    memcpy(hv->hypervisor + 0, &r.ebx, 4);
-    memcpy(hv->hypervisor + 4, &r.ecx, 4);
-    memcpy(hv->hypervisor + 8, &r.edx, 4);
-    if (memcmp(hv->hypervisor, "Microsoft Hv", 12) != 0 || hv->max_leaf < CPUID_LIMITS ||
-        x86_cpuid(CPUID_INTERFACE, 0).eax != INTERFACE_HV1) {
-        return;
+    hv->status = vmb_hv_features_decode(&leaves, &hv->features);
+    while ((hv->features.missing & VMB_HV_MISSING_VENDOR) != 0 &&
+           (base += CPUID_HYPERVISOR_STEP) < CPUID_HYPERVISOR_END) {
+        hyperv_read_leaves(base, &leaves);
+        hv->status = vmb_hv_features_decode(&leaves, &hv->features);
     }
-    r = x86_cpuid(CPUID_VERSION, 0);
-    hv->build = r.eax;
-    hv->version_major = (uint16_t)(r.ebx >> 16);
-    hv->version_minor = (uint16_t)r.ebx;
-    r = x86_cpuid(CPUID_FEATURES, 0);
-    hv->privileges = (uint64_t)r.ebx << 32 | r.eax;
-    hv->features = r.edx;
-    hv->recommendations = x86_cpuid(CPUID_RECOMMENDATIONS, 0).eax;
-    hv->present = true;
 }
 
-bool x86_hyperv_start(void)
+bool x86_hyperv_grants(uint64_t privilege)
 {
-    uint64_t hypercall;
+    return x86_hyperv.status != VMB_ERR_UNSUPPORTED &&
+           (x86_hyperv.features.privileges & privilege) != 0;
+}
 
-    x86_wrmsr(MSR_GUEST_OS_ID, GUEST_OS_ID);
-    hypercall = x86_rdmsr(MSR_HYPERCALL) & (X86_PAGE_BYTES - 1); /* Reserved bits stay. */
-    x86_wrmsr(MSR_HYPERCALL, (uintptr_t)hyperv_page | hypercall | HYPERCALL_ENABLE);
-    hypercall = x86_rdmsr(MSR_HYPERCALL);
-    return hypercall == ((uintptr_t)hyperv_page | (hypercall & (X86_PAGE_BYTES - 1))) &&
-           (hypercall & HYPERCALL_ENABLE) != 0;
+vmb_status x86_hyperv_start(void)
+{
+    uint64_t wanted, found;
+
+    x86_wrmsr(VMB_HV_MSR_GUEST_OS_ID, vmb_hv_guest_os_id(0, 0, GUEST_VERSION, 0));
+    found = x86_rdmsr(VMB_HV_MSR_HYPERCALL);
+    wanted = vmb_hv_call_page_on(found, (uintptr_t)hyperv_own_page);
+    if (wanted != found) {
+        x86_wrmsr(VMB_HV_MSR_HYPERCALL, wanted);
+        found = x86_rdmsr(VMB_HV_MSR_HYPERCALL);
+    }
+    if ((found & VMB_HV_CALL_PAGE_ENABLE) == 0) {
+        return VMB_ERR_UNSUPPORTED;
+    }
+    /* Ours, or that of firmware, which had it on already. */
+    hyperv_page = (const uint8_t *)(uintptr_t)(found & ~(uint64_t)(X86_PAGE_BYTES - 1));
+    return VMB_OK;
 }
 
 void x86_hyperv_stop(void)
 {
-    x86_wrmsr(MSR_HYPERCALL, x86_rdmsr(MSR_HYPERCALL) & ~HYPERCALL_ENABLE);
-    x86_wrmsr(MSR_GUEST_OS_ID, 0);
-}
-
-const void *x86_hyperv_page(void)
-{
-    return hyperv_page;
+    x86_wrmsr(VMB_HV_MSR_HYPERCALL, vmb_hv_call_page_off(x86_rdmsr(VMB_HV_MSR_HYPERCALL)));
+    x86_wrmsr(VMB_HV_MSR_GUEST_OS_ID, 0);
+    hyperv_page = NULL;
 }
 
 /* RCX, RDX and R8 in, RAX out; the rest is kept, but the volatile registers are not relied on. */
-static uint16_t hyperv_call(uint64_t control, uint64_t input, uint64_t output)
+static uint64_t hyperv_call(uint64_t control, uint64_t input, uint64_t output)
 {
     register uint64_t r8 __asm__("r8") = output;
     uint64_t result;
 
     __asm__ volatile("call *%[page]"
                      : "=a"(result), "+c"(control), "+d"(input), "+r"(r8)
-                     : [page] "r"((uintptr_t)hyperv_page)
+                     : [page] "r"(hyperv_page)
                      : "r9", "r10", "r11", "cc", "memory");
-    return (uint16_t)result;
+    return result;
 }
 
-uint16_t x86_hyperv_post_message(uint32_t connection_id, uint32_t message_type,
-                                 const void *payload, uint32_t payload_bytes)
+vmb_status x86_hyperv_post_message(uint32_t connection_id, const void *message,
+                                   uint32_t message_bytes)
 {
     /* Aligned to its size: it may not cross a page. The stack is mapped one to one. */
-    struct hyperv_message message __attribute__((aligned(256)));
+    uint8_t block[VMB_HV_POST_BYTES] __attribute__((aligned(VMB_HV_POST_BYTES)));
+    vmb_status status = vmb_hv_post_message_encode(block, connection_id, VMB_HV_MESSAGE_VMBUS,
+                                                   message, message_bytes);
 
-    if (payload_bytes > MESSAGE_PAYLOAD_BYTES) {
-        return STATUS_INVALID_PARAMETER;
+    if (status != VMB_OK) {
+        return status;
     }
-    message.connection_id = connection_id;
-    message.reserved = 0;
-    message.message_type = message_type;
-    message.payload_bytes = payload_bytes;
-    memcpy(message.payload, payload, payload_bytes);
-    memset(message.payload + payload_bytes, 0, MESSAGE_PAYLOAD_BYTES - payload_bytes);
-    return hyperv_call(CALL_POST_MESSAGE, (uintptr_t)&message, 0);
+    return vmb_hv_call_status(
+        hyperv_call(vmb_hv_call_control(VMB_HV_CALL_POST_MESSAGE, false), (uintptr_t)block, 0));
 }
 
-uint16_t x86_hyperv_signal_event(uint32_t connection_id, uint16_t flag)
+vmb_status x86_hyperv_signal_event(uint32_t connection_id, uint16_t flag)
 {
-    return hyperv_call(CALL_SIGNAL_EVENT | HYPERCALL_FAST, (uint64_t)flag << 32 | connection_id, 0);
+    return vmb_hv_call_status(hyperv_call(vmb_hv_call_control(VMB_HV_CALL_SIGNAL_EVENT, true),
+                                          vmb_hv_signal_event_input(connection_id, flag), 0));
 }
 
 void x86_hyperv_reset(void)
 {
-    if (x86_hyperv.present && (x86_hyperv.privileges & HV_PRIVILEGE_RESET) != 0) {
-        x86_wrmsr(MSR_RESET, 1);
+    if (x86_hyperv_grants(VMB_HV_PRIVILEGE_RESET)) {
+        x86_wrmsr(VMB_HV_MSR_RESET, RESET_NOW);
     }
 }

@@ -9,7 +9,7 @@
 #define ONE_MIB          0x100000ull
 #define CONVENTIONAL_END 0xa0000ull /* Above it: the VGA hole and firmware. */
 #define LARGE_PAGE_BYTES 0x200000ull
-#define PDPT_SPAN_BYTES  0x40000000ull /* What one PDPT entry maps: 1 GiB. */
+#define PDPT_SPAN_BYTES  0x40000000ull   /* What one PDPT entry maps: 1 GiB. */
 #define MAP_END          0x8000000000ull /* What one PML4 entry maps: 512 GiB. */
 #define PTE_TABLE        0x3ull          /* Present, writable. */
 #define PTE_LARGE        0x83ull         /* ... and 2 MiB. */
@@ -27,6 +27,7 @@ struct free_run {
 static struct x86_lock pages_lock;
 static struct free_run *pages_runs;
 static uint64_t pages_low;
+static uint64_t pages_total;
 static uint64_t pages_first_table[512] __attribute__((aligned(4096)));
 
 static uint8_t *run_end(struct free_run *run)
@@ -145,6 +146,7 @@ void x86_pages_init(void)
         }
     }
     pages_guard_null();
+    pages_total = x86_pages_free_count();
 }
 
 void *x86_pages_alloc(uint64_t count)
@@ -189,6 +191,11 @@ uint64_t x86_pages_free_count(void)
     }
     x86_unlock(&pages_lock, flags);
     return pages;
+}
+
+uint64_t x86_pages_total_count(void)
+{
+    return pages_total;
 }
 
 uint64_t x86_pages_low(void)

@@ -17,8 +17,9 @@ void *x86_pages_alloc(uint64_t count);
 /** Give back exactly what one x86_pages_alloc() returned. isr-ok. */
 void x86_pages_free(void *pages, uint64_t count);
 
-/** How many pages are free now. */
+/** How many pages are free now, and how many were at the start. */
 uint64_t x86_pages_free_count(void);
+uint64_t x86_pages_total_count(void);
 
 /** A page below 640 KiB for the code that wakes another CPU, or 0 if there is none. */
 uint64_t x86_pages_low(void);

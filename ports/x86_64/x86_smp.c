@@ -10,9 +10,9 @@
 #define MSR_GS_BASE 0xc0000101u
 
 /* Intel SDM vol. 3, "MP initialization": 10 ms after INIT, 200 us between two start-up requests. */
-#define SMP_INIT_NS     10000000ull
-#define SMP_STARTUP_NS  200000ull
-#define SMP_ANSWER_NS   2000000000ull /* An emulated CPU on a busy machine may take its time. */
+#define SMP_INIT_NS    10000000ull
+#define SMP_STARTUP_NS 200000ull
+#define SMP_ANSWER_NS  2000000000ull /* An emulated CPU on a busy machine may take its time. */
 
 extern const uint8_t x86_trampoline[], x86_trampoline_end[];
 

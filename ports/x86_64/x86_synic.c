@@ -1,81 +1,74 @@
 /* SPDX-License-Identifier: MIT */
 #include "x86_synic.h"
 
+#include <vmbus/hv.h>
+#include <vmbus/hv_registers.h>
+
 #include "x86_cpu.h"
 #include "x86_hyperv.h"
 #include "x86_pages.h"
 
-/* TLFS, chapter 11: synthetic interrupt controller. */
-enum {
-    MSR_SCONTROL = 0x40000080,
-    MSR_SIEFP = 0x40000082,
-    MSR_SIMP = 0x40000083,
-    MSR_EOM = 0x40000084,
-    MSR_SINT0 = 0x40000090
-};
-
-#define SYNIC_ENABLE   1ull
-#define SYNIC_PAGE     (~(uint64_t)(X86_PAGE_BYTES - 1))
-#define SINT_VECTOR    0xffull
-#define SINT_MASKED    (1ull << 16)
-#define SINT_AUTO_EOI  (1ull << 17)
-#define SINT_POLLING   (1ull << 18)
+#define MSR_SINT (VMB_HV_MSR_SINT0 + VMB_HV_SINT_VMBUS)
 
 /*
- * Give the hypervisor @p page through @p msr. A page that firmware or a paravisor has enabled
- * before us is kept: it may be in use by them.
+ * Give the hypervisor a page through @p msr. One that firmware or a paravisor has enabled before
+ * us is kept: it may be in use by them.
  */
-static uint8_t *synic_set_page(uint32_t msr, uint8_t *page)
+static uint8_t *synic_add_page(uint32_t msr, bool *out_ours)
 {
-    uint64_t value = x86_rdmsr(msr);
+    uint64_t current = x86_rdmsr(msr);
+    uint8_t *page = (uint8_t *)(uintptr_t)vmb_hv_page_gpa(current);
 
-    if ((value & SYNIC_ENABLE) != 0) {
-        return (uint8_t *)(uintptr_t)(value & SYNIC_PAGE);
-    }
+    *out_ours = page == NULL;
     if (page == NULL) {
         page = x86_pages_alloc(1);
-    }
-    if (page != NULL) {
-        x86_wrmsr(msr, (value & ~SYNIC_PAGE) | (uintptr_t)page | SYNIC_ENABLE);
+        if (page != NULL) {
+            x86_wrmsr(msr, vmb_hv_page_on(current, (uintptr_t)page));
+        }
     }
     return page;
 }
 
-bool x86_synic_online(struct x86_synic *synic, uint8_t vector)
+static void synic_remove_page(uint32_t msr, uint8_t *page, bool ours)
 {
-    uint64_t sint;
-
-    synic->vp_index = (uint32_t)x86_rdmsr(X86_MSR_HV_VP_INDEX);
-    synic->messages = synic_set_page(MSR_SIMP, synic->messages);
-    synic->events = synic_set_page(MSR_SIEFP, synic->events);
-    if (synic->messages == NULL || synic->events == NULL) {
-        return false;
+    if (ours) {
+        x86_wrmsr(msr, vmb_hv_page_off(x86_rdmsr(msr)));
+        x86_pages_free(page, 1);
     }
-    sint = x86_rdmsr(MSR_SINT0 + X86_SYNIC_SINT);
-    sint &= ~(SINT_VECTOR | SINT_MASKED | SINT_AUTO_EOI | SINT_POLLING);
-    sint |= vector | (x86_synic_auto_eoi() ? SINT_AUTO_EOI : 0);
-    x86_wrmsr(MSR_SINT0 + X86_SYNIC_SINT, sint);
-    x86_wrmsr(MSR_SCONTROL, x86_rdmsr(MSR_SCONTROL) | SYNIC_ENABLE);
+}
+
+bool x86_synic_prepare(struct x86_synic *synic)
+{
+    synic->vp_index = (uint32_t)x86_rdmsr(VMB_HV_MSR_VP_INDEX);
+    synic->messages = synic_add_page(VMB_HV_MSR_SIMP, &synic->messages_ours);
+    synic->events = synic_add_page(VMB_HV_MSR_SIEFP, &synic->events_ours);
+    return synic->messages != NULL && synic->events != NULL;
+}
+
+void x86_synic_online(struct x86_synic *synic, uint8_t vector)
+{
+    x86_wrmsr(MSR_SINT, vmb_hv_sint_on(x86_rdmsr(MSR_SINT), vector, x86_synic_auto_eoi()));
+    x86_wrmsr(VMB_HV_MSR_SCONTROL, vmb_hv_scontrol_on(x86_rdmsr(VMB_HV_MSR_SCONTROL)));
     synic->online = true;
-    return true;
 }
 
 void x86_synic_offline(struct x86_synic *synic)
 {
-    x86_wrmsr(MSR_SINT0 + X86_SYNIC_SINT,
-              x86_rdmsr(MSR_SINT0 + X86_SYNIC_SINT) | SINT_MASKED);
-    x86_wrmsr(MSR_SIMP, x86_rdmsr(MSR_SIMP) & ~SYNIC_ENABLE);
-    x86_wrmsr(MSR_SIEFP, x86_rdmsr(MSR_SIEFP) & ~SYNIC_ENABLE);
-    x86_wrmsr(MSR_SCONTROL, x86_rdmsr(MSR_SCONTROL) & ~SYNIC_ENABLE); /* No other user here. */
+    x86_wrmsr(MSR_SINT, vmb_hv_sint_off(x86_rdmsr(MSR_SINT)));
+    synic_remove_page(VMB_HV_MSR_SIMP, synic->messages, synic->messages_ours);
+    synic_remove_page(VMB_HV_MSR_SIEFP, synic->events, synic->events_ours);
+    if (synic->messages_ours && synic->events_ours) { /* Else firmware uses the SynIC as well. */
+        x86_wrmsr(VMB_HV_MSR_SCONTROL, vmb_hv_scontrol_off(x86_rdmsr(VMB_HV_MSR_SCONTROL)));
+    }
     synic->online = false;
 }
 
 bool x86_synic_auto_eoi(void)
 {
-    return (x86_hyperv.recommendations & X86_HV_NO_AUTO_EOI) == 0;
+    return x86_hyperv.features.use_auto_eoi;
 }
 
 void x86_synic_eom(void)
 {
-    x86_wrmsr(MSR_EOM, 0);
+    x86_wrmsr(VMB_HV_MSR_EOM, 0);
 }

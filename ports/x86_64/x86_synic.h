@@ -12,26 +12,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-    X86_SYNIC_SINT = 2 /* The one that VMBus uses. */
-};
-
 /** The pages that one VP shares with the hypervisor. */
 struct x86_synic {
     uint32_t vp_index; /* The hypervisor's number of this CPU: not the APIC id, not our index. */
     uint8_t *messages; /* SIM page: 16 slots of 256 bytes. */
     uint8_t *events;   /* SIEF page: 16 groups of 2048 bits. */
     bool online;
+    bool messages_ours; /* Allocated here, so freed here. */
+    bool events_ours;
 };
 
 /**
- * Bring the calling CPU's SynIC up, its SINT 2 on @p vector. Allocates the pages the first time.
+ * Learn the calling CPU's VP index and give its two pages to the hypervisor. No interrupt yet.
+ * Allocates the pages, unless firmware left some in use.
  *
  * @return False without memory for the pages.
  */
-bool x86_synic_online(struct x86_synic *synic, uint8_t vector);
+bool x86_synic_prepare(struct x86_synic *synic);
 
-/** Mask SINT 2 and take the pages away, on the calling CPU. The pages stay allocated. */
+/** Let SINT 2 of the calling CPU, which has been prepared, raise @p vector. */
+void x86_synic_online(struct x86_synic *synic, uint8_t vector);
+
+/** Mask SINT 2 take the pages away, on the calling CPU, and free them. */
 void x86_synic_offline(struct x86_synic *synic);
 
 /** True if SINT 2's interrupts are ended by the hypervisor: no x86_apic_eoi() for them. */

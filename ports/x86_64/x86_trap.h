@@ -14,8 +14,8 @@ struct x86_cpu;
 struct x86_trap_frame {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
     uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;
-    uint64_t vector, error;                 /* Pushed by the entry point or the CPU. */
-    uint64_t rip, cs, rflags, rsp, ss;      /* Pushed by the CPU. */
+    uint64_t vector, error;            /* Pushed by the entry point or the CPU. */
+    uint64_t rip, cs, rflags, rsp, ss; /* Pushed by the CPU. */
 };
 
 /** A 64-bit task segment: only its stack pointers are used. */
@@ -28,8 +28,9 @@ typedef void x86_trap_handler(void *context);
 
 /** Vectors of this port. Below 32 are exceptions; the priority is the upper four bits. */
 enum {
-    X86_VECTOR_FIRST_FREE = 0x30, /* An application's own vectors: 0x30 to 0xef. */
-    X86_VECTOR_CALL = 0xf0,       /* x86_smp_call() */
+    X86_VECTOR_FIRST_FREE = 0x30, /* An application's own vectors: 0x30 to 0xee. */
+    X86_VECTOR_TIMER = 0xef,
+    X86_VECTOR_CALL = 0xf0, /* x86_smp_call() */
     X86_VECTOR_SPURIOUS = 0xff
 };
 

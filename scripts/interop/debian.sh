@@ -8,7 +8,7 @@
 # are unpacked with dpkg -x. Works as any user.
 
 interop_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-interop_cache=${VMBUS_INTEROP_CACHE:-$interop_root/build/interop}
+interop_cache=${VMBUS_INTEROP_CACHE:-$interop_root/build-interop}
 
 say() { printf 'interop: %s\n' "$*" >&2; }
 

@@ -32,7 +32,7 @@ or else in an emulated one. Its output comes out as it is written; its exit stat
 
 Exit status: the command's; 124 after a time-out; 125 if the rig itself failed.
 Environment: NESTED=always never uses this machine's own KVM; VMBUS_INTEROP_CACHE is where parts that
-were fetched once are kept (default build/interop); DEBIAN_MIRROR names a mirror.
+were fetched once are kept (default build-interop); DEBIAN_MIRROR names a mirror.
 
 Example: a guest under QEMU's VMBus host
   nested.sh --qemu 7.2 --add build/vmbus-guest.elf -- qemu-system-x86_64 -accel kvm ...
@@ -118,6 +118,7 @@ run_nested() {
     need qemu-system-x86_64 qemu-system-x86
     part_l1
     for entry in "${add[@]}"; do add_libraries "${entry%%=*}"; done
+    cp "$here/l1-init" "$work/root/init"
     printf '%q ' "$@" >"$job/.command"
     printf '%s' "${get[@]/%/$'\n'}" >"$job/.get"
     pack "$work/root" "$work/job.cpio.gz"

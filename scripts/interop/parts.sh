@@ -30,7 +30,6 @@ make_l1() {
     if ldd "$root/bin/busybox" >/dev/null 2>&1; then
         die "busybox is not static; run: apt-get install -y --no-install-recommends busybox-static"
     fi
-    cp "$interop_root/scripts/interop/l1-init" "$root/init"
     for module in "${l1_modules[@]}"; do
         cp "$tree"/lib/modules/*/kernel/"$module".ko "$root/modules/"
         basename "$module" >>"$root/modules/order"
@@ -41,10 +40,8 @@ make_l1() {
 }
 
 part_l1() {
-    local stamp
-    stamp=$(sha256sum "$interop_root/scripts/interop/l1-init" | cut -c 1-12)
-    once "l1-$stamp" make_l1
-    l1=$interop_cache/l1-$stamp
+    once l1 make_l1
+    l1=$interop_cache/l1
 }
 
 qemu_suite() {

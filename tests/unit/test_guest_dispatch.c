@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/* From an event flag to a handler: rules R1 to R10, one VP at a time. Threads are elsewhere. */
+#include "guest_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct rig rig;
+
+static int set_up(void **state)
+{
+    (void)state;
+    rig_start(&rig, NULL);
+    rig_connect(&rig, VMB_VERSION_5_3, 4);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    rig_stop(&rig);
+    return 0;
+}
+
+static struct vmb_vp_counters vp_counters(uint32_t vp)
+{
+    struct vmb_vp_counters counters;
+
+    assert_int_equal(vmb_guest_vp_counters(rig.guest, vp, &counters), VMB_OK);
+    return counters;
+}
+
+/* Opened, and the start that every open is owed has happened. */
+static struct vmb_channel *open_quiet(uint32_t relid, enum vmb_notify notify)
+{
+    struct vmb_channel *channel = rig_open(&rig, relid, notify);
+
+    while (vmb_guest_run(rig.guest, 0, 100)) {
+    }
+    if (notify == VMB_NOTIFY_POLLED) {
+        assert_false(vmb_channel_rearm(channel));
+    }
+    rig.event_count = 0;
+    return channel;
+}
+
+static void whichever_vp_an_event_lands_on_finds_the_channel(void **state)
+{
+    uint32_t vp;
+
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DIRECT);
+    for (vp = 0; vp < RIG_VPS; vp++) {
+        assert_int_equal(rig_event(&rig, vp, 2), VMB_GUEST_WORK_NONE);
+        assert_int_equal(rig.event_count, vp + 1);
+        assert_int_equal(vp_counters(vp).started, 1);
+    }
+}
+
+static void an_event_for_nobody_is_counted_and_ignored(void **state)
+{
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DIRECT);
+    assert_int_equal(rig_event(&rig, 1, 63), VMB_GUEST_WORK_NONE);
+    assert_int_equal(rig_event(&rig, 1, 0), VMB_GUEST_WORK_NONE);
+    assert_int_equal(rig_event(&rig, 1, 3), VMB_GUEST_WORK_NONE); /* Mapped, not open. */
+    assert_int_equal(vp_counters(1).stray_unmapped, 2);
+    assert_int_equal(vp_counters(1).stray_closed, 1);
+    assert_int_equal(vp_counters(1).events, 3);
+    assert_int_equal(rig.log_count, 0); /* No flood: not a line. */
+    assert_int_equal(rig.event_count, 0);
+}
+
+static void every_relid_at_once_does_no_harm(void **state)
+{
+    uint8_t *flags = vmb_hv_event_flags(rig.event_pages, 2);
+
+    (void)state;
+    rig_offer(&rig, 2047);
+    (void)open_quiet(2047, VMB_NOTIFY_DIRECT);
+    (void)open_quiet(1, VMB_NOTIFY_DIRECT);
+    memset(flags, 0xFF, 256);
+    (void)vmb_guest_on_interrupt(rig.guest, 0);
+    assert_int_equal(vp_counters(0).events, 2048);
+    assert_int_equal(rig.event_count, 2);
+    assert_memory_equal(flags, (const uint8_t[256]){0}, 256);
+}
+
+static void the_scan_stops_at_the_highest_mapped_relid(void **state)
+{
+    uint8_t *flags = vmb_hv_event_flags(rig.event_pages, 2);
+
+    (void)state;
+    (void)rig_event(&rig, 0, 1500);
+    assert_int_equal(vp_counters(0).events, 0);
+    assert_int_not_equal(flags[1500 / 8], 0); /* Nobody looked there. */
+}
+
+static void a_flag_left_by_an_earlier_life_does_not_swallow_the_next_event(void **state)
+{
+    uint8_t *flags = vmb_hv_event_flags(rig.event_pages + VMB_PAGE_BYTES, 2);
+
+    (void)state;
+    (void)rig_event(&rig, 1, 1500); /* Unseen: above the highest relid. */
+    rig_offer(&rig, 1500);
+    (void)open_quiet(1500, VMB_NOTIFY_DIRECT);
+    /* The hypervisor interrupts on 0 to 1 only. */
+    assert_int_equal(flags[1500 / 8] & 1u << 1500 % 8, 0);
+}
+
+static void deferred_handlers_run_when_the_port_says(void **state)
+{
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DEFERRED);
+    assert_int_equal(rig_event(&rig, 3, 2), VMB_GUEST_WORK_RUN);
+    assert_int_equal(rig_event(&rig, 2, 2), VMB_GUEST_WORK_NONE); /* It is due already. */
+    assert_int_equal(rig.event_count, 0);
+    assert_false(vmb_guest_run(rig.guest, 2, 100));
+    assert_int_equal(rig.event_count, 0);
+    assert_false(vmb_guest_run(rig.guest, 3, 100));
+    assert_int_equal(rig.event_count, 1);
+    assert_int_equal(vp_counters(2).coalesced, 1);
+    assert_int_equal(rig_event(&rig, 2, 2), VMB_GUEST_WORK_RUN); /* And again. */
+}
+
+static void event_on_another_vp(struct rig *self)
+{
+    if (self->event_count == 1) {
+        (void)rig_event(self, 3, 2);
+        assert_int_equal(self->event_count, 1); /* Never on two VPs at once. */
+    }
+}
+
+static void an_event_during_the_handler_makes_it_run_again(void **state)
+{
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DIRECT);
+    rig.in_event = event_on_another_vp;
+    (void)rig_event(&rig, 1, 2);
+    assert_int_equal(rig.event_count, 2);
+    assert_int_equal(vp_counters(3).coalesced, 1);
+}
+
+static void an_event_during_a_deferred_handler_makes_it_due_again(void **state)
+{
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DEFERRED);
+    rig.in_event = event_on_another_vp;
+    (void)rig_event(&rig, 1, 2);
+    assert_true(vmb_guest_run(rig.guest, 1, 1));
+    assert_int_equal(rig.event_count, 1);
+    assert_false(vmb_guest_run(rig.guest, 1, 1));
+    assert_int_equal(rig.event_count, 2);
+}
+
+static void event_always(struct rig *self)
+{
+    (void)rig_event(self, 3, 2);
+}
+
+static void a_handler_that_is_signalled_without_end_leaves_the_interrupt(void **state)
+{
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DIRECT);
+    rig.in_event = event_always;
+    (void)rig_event(&rig, 1, 2);
+    assert_int_equal(rig.event_count, 8);
+    assert_int_equal(rig.run_ready_count, 1);
+    rig.in_event = NULL;
+    assert_false(vmb_guest_run(rig.guest, 1, 100)); /* What was owed is done here. */
+    assert_int_equal(rig.event_count, 9);
+}
+
+static void run_keeps_its_budget_and_every_channel_gets_its_turn(void **state)
+{
+    uint32_t relid;
+    uint32_t turns = 0;
+
+    (void)state;
+    for (relid = 5; relid < 64; relid++) {
+        rig_offer(&rig, relid * 30);
+    }
+    for (relid = 5; relid < 64; relid++) {
+        (void)open_quiet(relid * 30, VMB_NOTIFY_DEFERRED);
+    }
+    for (relid = 5; relid < 64; relid++) {
+        (void)rig_event(&rig, 2, relid * 30);
+    }
+    while (vmb_guest_run(rig.guest, 2, 4)) {
+        turns++;
+        assert_int_equal(rig.event_count, turns * 4);
+    }
+    assert_int_equal(rig.event_count, 59);
+}
+
+static void a_poller_is_told_once_until_it_rearms(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_POLLED);
+
+    (void)state;
+    (void)rig_event(&rig, 0, 2);
+    (void)rig_event(&rig, 1, 2);
+    (void)rig_event(&rig, 2, 2);
+    assert_int_equal(rig.event_count, 1);
+    assert_true(vmb_channel_rearm(channel)); /* Events came meanwhile: look again. */
+    assert_false(vmb_channel_rearm(channel));
+    (void)rig_event(&rig, 1, 2);
+    assert_int_equal(rig.event_count, 2);
+}
+
+static void after_close_no_handler_starts_and_none_is_awaited_for_ever(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_DEFERRED);
+
+    (void)state;
+    (void)rig_event(&rig, 1, 2);
+    assert_int_equal(vmb_channel_close(channel, NULL, NULL), VMB_OK);
+    assert_false(vmb_guest_run(rig.guest, 1, 100)); /* It was due; now it is not. */
+    assert_int_equal(rig.event_count, 0);
+    (void)rig_event(&rig, 1, 2);
+    assert_int_equal(vp_counters(1).stray_closed, 1);
+    (void)rig_next(&rig, VMB_MSG_CLOSE_CHANNEL);
+}
+
+static void close_in_handler(struct rig *self)
+{
+    self->in_event = NULL;
+    assert_int_equal(vmb_channel_close(vmb_guest_relid2channel(self->guest, 2), NULL, NULL),
+                     VMB_OK);
+    rig_poll(self);
+    assert_int_equal(self->closed_count, 0); /* We are still inside. */
+}
+
+static void closed_is_not_reported_while_a_handler_runs(void **state)
+{
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DIRECT);
+    rig.in_event = close_in_handler;
+    (void)rig_event(&rig, 1, 2);
+    rig_poll(&rig);
+    assert_int_equal(rig.closed_count, 1);
+}
+
+static void a_poller_that_rearms_lets_the_close_go_on(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_POLLED);
+
+    (void)state;
+    (void)rig_event(&rig, 0, 2);
+    assert_int_equal(vmb_channel_close(channel, NULL, NULL), VMB_OK);
+    rig_poll(&rig);
+    assert_int_equal(rig.closed_count, 0);
+    assert_false(vmb_channel_rearm(channel));
+    rig_poll(&rig);
+    assert_int_equal(rig.closed_count, 1);
+}
+
+static void hosts_before_2_4_use_the_interrupt_page(void **state)
+{
+    uint8_t *page;
+
+    (void)state;
+    rig_stop(&rig);
+    rig_start(&rig, NULL);
+    rig_connect(&rig, VMB_VERSION_1_1, 200);
+    page = rig.shared_pages; /* The first page shared. */
+    (void)open_quiet(150, VMB_NOTIFY_DIRECT);
+    page[150 / 8] = 1u << 150 % 8;
+    page[7 / 8] = 1u << 7 % 8; /* Offered, not open. */
+    (void)rig_event(&rig, 0, 0);
+    assert_int_equal(rig.event_count, 1);
+    assert_int_equal(vp_counters(0).legacy, 1);
+    assert_int_equal(vp_counters(0).stray_closed, 1);
+    assert_int_equal(page[150 / 8], 0);
+}
+
+static void channels_without_their_own_connection_share_one(void **state)
+{
+    uint8_t *page;
+    uint64_t word = 1;
+
+    (void)state;
+    rig_stop(&rig);
+    rig_start(&rig, NULL);
+    rig_connect(&rig, VMB_VERSION_0_13, 40);
+    page = rig.shared_pages;
+    (void)open_quiet(33, VMB_NOTIFY_DIRECT);
+    assert_int_equal(vmb_endpoint_send(rig.endpoint, &word, sizeof(word), 0, false), VMB_OK);
+    assert_int_equal(rig.signals, 1);
+    assert_int_equal(rig.signal_connection, VMB_CONNECTION_EVENT);
+    assert_int_equal(page[2048 + 33 / 8], 1u << 33 % 8);
+}
+
+/* ---- Retarget --------------------------------------------------------------------------------
+ */
+
+static void a_retarget_waits_for_the_host_from_5_3_on(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_DIRECT);
+    const struct vmb_message *modify;
+
+    (void)state;
+    rig.done_count = 0;
+    assert_int_equal(vmb_channel_set_target_vp(channel, 3, rig_done, &rig), VMB_OK);
+    assert_int_equal(vmb_channel_set_target_vp(channel, 1, rig_done, &rig), VMB_ERR_BUSY);
+    modify = rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
+    assert_int_equal(modify->u.modify_channel.relid, 2);
+    assert_int_equal(modify->u.modify_channel.target_vp, 3);
+    assert_int_equal(rig.done_count, 0);
+    (void)rig_event(&rig, 0, 2); /* The old VP ... */
+    (void)rig_event(&rig, 3, 2); /* ... and the new one: both find it. */
+    assert_int_equal(rig.event_count, 2);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_MODIFY_CHANNEL_RESPONSE,
+                                        .u.modify_channel_response = {.relid = 2}});
+    assert_int_equal(rig.done_count, 1);
+    assert_int_equal(rig.done_status, VMB_OK);
+    assert_int_equal(vmb_channel_target_vp(channel), 3);
+}
+
+static void a_refused_retarget_changes_nothing(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_DIRECT);
+
+    (void)state;
+    assert_int_equal(vmb_channel_set_target_vp(channel, 3, rig_done, &rig), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
+    rig_say(&rig, &(struct vmb_message){
+                      .number = VMB_MSG_MODIFY_CHANNEL_RESPONSE,
+                      .u.modify_channel_response = {.relid = 2, .status = VMB_NTSTATUS_FAILURE}});
+    assert_int_equal(rig.done_status, VMB_ERR_REFUSED);
+    assert_int_equal(vmb_channel_target_vp(channel), 0);
+}
+
+static void a_retarget_ends_when_its_answer_cannot_come(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_DIRECT);
+
+    (void)state;
+    rig.done_count = 0;
+    assert_int_equal(vmb_channel_set_target_vp(channel, 3, rig_done, &rig), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
+    assert_int_equal(vmb_channel_close(channel, NULL, NULL), VMB_OK);
+    assert_int_equal(rig.done_count, 1);
+    assert_int_equal(rig.done_status, VMB_ERR_GONE);
+    (void)rig_next(&rig, VMB_MSG_CLOSE_CHANNEL);
+    rig_answer_teardown(&rig);
+
+    channel = open_quiet(3, VMB_NOTIFY_DIRECT);
+    rig.done_count = 0;
+    assert_int_equal(vmb_channel_set_target_vp(channel, 1, rig_done, &rig), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
+    rig_rescind(&rig, 3);
+    assert_int_equal(rig.done_count, 1);
+    assert_int_equal(rig.done_status, VMB_ERR_GONE);
+    rig_answer_teardown(&rig);
+
+    channel = open_quiet(4, VMB_NOTIFY_DIRECT);
+    rig.done_count = 0;
+    assert_int_equal(vmb_channel_set_target_vp(channel, 1, rig_done, &rig), VMB_OK);
+    rig_pass(&rig, 11000000000u);
+    assert_int_equal(rig.done_count, 1);
+    assert_int_equal(rig.done_status, VMB_ERR_TIMEOUT);
+}
+
+static void retargets_by_version(void **state)
+{
+    uint32_t version;
+
+    (void)state;
+    for (version = VMB_VERSION_5_2; version != 0; version = vmb_version_next_lower(version)) {
+        struct vmb_channel *channel;
+
+        rig_stop(&rig);
+        rig_start(&rig, NULL);
+        rig_connect(&rig, version, 1);
+        channel = open_quiet(1, VMB_NOTIFY_DIRECT);
+        rig.done_count = 0;
+        if (version < VMB_VERSION_4_1) {
+            assert_int_equal(vmb_channel_set_target_vp(channel, 1, rig_done, &rig),
+                             VMB_ERR_VERSION);
+            continue;
+        }
+        assert_int_equal(vmb_channel_set_target_vp(channel, 1, rig_done, &rig), VMB_OK);
+        (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
+        assert_int_equal(rig.done_count, 1); /* No answer exists. */
+        assert_int_equal(vmb_channel_target_vp(channel), 1);
+    }
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(whichever_vp_an_event_lands_on_finds_the_channel),
+        TEST(an_event_for_nobody_is_counted_and_ignored),
+        TEST(every_relid_at_once_does_no_harm),
+        TEST(the_scan_stops_at_the_highest_mapped_relid),
+        TEST(a_flag_left_by_an_earlier_life_does_not_swallow_the_next_event),
+        TEST(deferred_handlers_run_when_the_port_says),
+        TEST(an_event_during_the_handler_makes_it_run_again),
+        TEST(an_event_during_a_deferred_handler_makes_it_due_again),
+        TEST(a_handler_that_is_signalled_without_end_leaves_the_interrupt),
+        TEST(run_keeps_its_budget_and_every_channel_gets_its_turn),
+        TEST(a_poller_is_told_once_until_it_rearms),
+        TEST(after_close_no_handler_starts_and_none_is_awaited_for_ever),
+        TEST(closed_is_not_reported_while_a_handler_runs),
+        TEST(a_poller_that_rearms_lets_the_close_go_on),
+        TEST(hosts_before_2_4_use_the_interrupt_page),
+        TEST(channels_without_their_own_connection_share_one),
+        TEST(a_retarget_waits_for_the_host_from_5_3_on),
+        TEST(a_refused_retarget_changes_nothing),
+        TEST(a_retarget_ends_when_its_answer_cannot_come),
+        TEST(retargets_by_version),
+    };
+
+    return cmocka_run_group_tests_name("guest dispatch", tests, NULL, NULL);
+}
