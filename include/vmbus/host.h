@@ -9,15 +9,15 @@
  *
  * What may run beside what, for one host:
  *
- * |               | on_message | on_signal | run               | control plane | endpoint |
- * |---------------|------------|-----------|-------------------|---------------|-------------------|
- * | on_message    | yes        | yes       | yes               | yes           | yes | | on_signal
- * | yes        | yes       | yes               | yes           | yes               | | run | yes |
- * yes       | yes, not the same | yes           | its on_event is a | |               | | | channel
- * at once   |               | user              | | control plane | yes        | yes       | yes |
- * one caller    | yes               | | endpoint      | yes        | yes       | see left | yes |
- * one writer, one   | |               |            |           |                   | | reader a
- * channel  |
+ * |               | on_message | on_signal | run             | control plane | endpoint       |
+ * |---------------|------------|-----------|-----------------|---------------|----------------|
+ * | on_message    | yes        | yes       | yes             | yes           | yes            |
+ * | on_signal     | yes        | yes       | yes             | yes           | yes            |
+ * | run           | yes        | yes       | yes, on another | yes           | its on_event   |
+ * |               |            |           | channel         |               | is a user      |
+ * | control plane | yes        | yes       | yes             | one caller    | yes            |
+ * | endpoint      | yes        | yes       | see left        | yes           | a writer and a |
+ * |               |            |           |                 |               | reader each    |
  *
  * "Control plane" is every function whose Context line says so. on_slot_free, kick and
  * request_control are as on_signal. From on_event only those and the endpoint may be called,

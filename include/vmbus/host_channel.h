@@ -88,8 +88,8 @@ struct vmb_host_hooks {
      */
     vmb_status (*close)(void *device, struct vmb_host_channel *channel);
     /**
-     * The guest shares memory. VMB_OK: accept it; anything else: refuse. NULL: accept. The ring
-     * comes by as well: at this point nobody knows which it is.
+     * The guest shares memory. VMB_OK: accept it, and vmb_host_gpadl_get() finds it from then on;
+     * anything else: refuse. NULL: accept. The rings come by as well: nobody knows them yet.
      */
     vmb_status (*gpadl_created)(void *device, struct vmb_host_channel *channel, uint32_t handle);
     /** The guest wants it back: vmb_host_gpadl_put() what you hold, or it waits for ever. */
@@ -168,11 +168,12 @@ VMB_NODISCARD vmb_status vmb_host_offer(struct vmb_host *host,
 VMB_NODISCARD vmb_status vmb_host_revoke(struct vmb_host_channel *channel);
 
 /**
- * Answer an open that hooks.open has put off.
+ * Answer an open that hooks.open has put off. Not from within hooks.open: that returns its answer.
  *
  * @param status  VMB_OK: accept; anything else: refuse.
  *
  * @retval VMB_OK               Answered; on acceptance `driver->opened` has been called.
+ * @retval VMB_ERR_GONE         The guest has left meanwhile; nothing is open.
  * @retval VMB_ERR_WRONG_STATE  No open waits for an answer.
  *
  * Context: control plane. VMBus: OpenChannelResult.
