@@ -102,7 +102,7 @@ static void balloon_on_capabilities(struct balloon *balloon, bool accepted)
     x86_printf("vmbus: balloon: capabilities %s\n", accepted ? "accepted" : "refused");
     if (accepted) {
         put64(message, 8, x86_pages_free_count());
-        put64(message, 16, x86_pages_total_count() - x86_pages_free_count());
+        put64(message, 16, x86_pages_used_count());
         balloon_send(balloon, message, DM_STATUS_REPORT, sizeof(message));
     }
     balloon_settle(balloon);

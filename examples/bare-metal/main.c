@@ -4,7 +4,8 @@
  *
  * Starts every CPU, connects, opens each device that it has a driver for, on one VP after the
  * other, talks to it, leaves the bus and switches the machine off. With a shutdown device it stays
- * until the host says so. Words on the command line: "stay" (stay in any case), "go" (never stay).
+ * until the host says so. Words on the command line: "stay" (stay in any case), "go" (never
+ * stay), and those of trial.h.
  */
 #include <vmbus/guest.h>
 #include <vmbus/hv.h>
@@ -12,6 +13,7 @@
 #include <vmbus/proto/version.h>
 
 #include "devices.h"
+#include "trial.h"
 #include "x86_apic.h"
 #include "x86_boot.h"
 #include "x86_clock.h"
@@ -237,10 +239,11 @@ static vmb_status leave(void)
 
 void x86_main(void)
 {
-    uint64_t free_pages = x86_pages_free_count();
+    uint64_t used = x86_pages_used_count();
     vmb_status status;
 
     say_machine();
+    trial_run();
     devices_init();
     status = x86_vmbus_start(&events, &image.guest);
     if (status != VMB_OK) {
@@ -259,8 +262,7 @@ void x86_main(void)
     }
     talk();
     status = leave();
-    free_pages -= (x86_smp_online() - 1) * (uint64_t)X86_STACK_PAGES; /* CPUs keep their stacks. */
     x86_printf("vmbus: left the bus: %s, %lu pages missing\n", vmb_status_text(status),
-               free_pages - x86_pages_free_count());
+               x86_pages_used_count() - used);
     x86_printf("vmbus: power off\n");
 }

@@ -25,10 +25,12 @@ enum {
     FADT_OFFSET_RESET = 116, /* A generic address: space, width, offset, access, address. */
     FADT_OFFSET_RESET_VALUE = 128,
     FADT_OFFSET_X_DSDT = 140,
+    FADT_OFFSET_SLEEP_CONTROL = 244, /* A generic address. */
     FADT_FLAG_RESET = 1 << 10,
     FADT_FLAG_HW_REDUCED = 1 << 20,
     GENERIC_OFFSET_ADDRESS = 4,
     GENERIC_SPACE_IO = 1,
+    GENERIC_BYTES = 12,
     TABLES_MAX = 256 /* More root entries than any firmware has: a broken length ends here. */
 };
 
@@ -140,6 +142,13 @@ static void acpi_read_fadt(const uint8_t *fadt)
         x86_acpi.pm1a_port = x86_load16(fadt + FADT_OFFSET_PM1A_CONTROL);
         x86_acpi.pm1b_port = x86_load16(fadt + FADT_OFFSET_PM1B_CONTROL);
         x86_acpi.pm_timer_port = x86_load16(fadt + FADT_OFFSET_PM_TIMER);
+    }
+    if ((flags & FADT_FLAG_HW_REDUCED) != 0 &&
+        length >= FADT_OFFSET_SLEEP_CONTROL + GENERIC_BYTES &&
+        fadt[FADT_OFFSET_SLEEP_CONTROL] <= GENERIC_SPACE_IO) {
+        x86_acpi.sleep_is_port = fadt[FADT_OFFSET_SLEEP_CONTROL] == GENERIC_SPACE_IO;
+        x86_acpi.sleep_address =
+            x86_load64(fadt + FADT_OFFSET_SLEEP_CONTROL + GENERIC_OFFSET_ADDRESS);
     }
     if ((flags & FADT_FLAG_RESET) != 0 && length > FADT_OFFSET_RESET_VALUE &&
         fadt[FADT_OFFSET_RESET] == GENERIC_SPACE_IO) {

@@ -25,6 +25,8 @@ struct x86_acpi {
     uint16_t pm1b_port;
     uint16_t smi_port; /* Where acpi_enable is written to take ACPI over; 0: always on. */
     uint8_t acpi_enable;
+    uint64_t sleep_address; /* The sleep control register of machines without PM1; 0: none. */
+    bool sleep_is_port;
     bool have_s5;
     uint8_t s5_type_a; /* SLP_TYP values of the soft-off state. */
     uint8_t s5_type_b;

@@ -113,8 +113,6 @@ x86_pdpt:
     .quad boot_pd + 0x2003
     .quad boot_pd + 0x3003
     .fill 508, 8, 0
-    .globl x86_first_pd
-x86_first_pd:
 boot_pd:
     .set frame, 0
     .rept 4 * 512
@@ -123,7 +121,10 @@ boot_pd:
     .endr
 
     .section .bss
-    .balign 16
+    .balign 4096
+    .globl x86_boot_stack_guard
+x86_boot_stack_guard:               /* Unmapped by x86_pages.c: a stack that runs out must fault. */
+    .skip 4096
     .skip 32768
     .globl x86_boot_stack_top
 x86_boot_stack_top:

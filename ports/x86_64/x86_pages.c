@@ -15,7 +15,8 @@
 #define PTE_LARGE        0x83ull         /* ... and 2 MiB. */
 
 /* Tables and bounds from x86_boot.S and link.ld. */
-extern uint64_t x86_pdpt[512], x86_first_pd[512];
+extern uint64_t x86_pdpt[512];
+extern uint8_t x86_boot_stack_guard[];
 extern uint8_t x86_image_start[], x86_image_end[];
 
 /* A run of free pages describes itself in its first bytes. The list is kept in address order. */
@@ -27,8 +28,7 @@ struct free_run {
 static struct x86_lock pages_lock;
 static struct free_run *pages_runs;
 static uint64_t pages_low;
-static uint64_t pages_total;
-static uint64_t pages_first_table[512] __attribute__((aligned(4096)));
+static uint64_t pages_total; /* Free or to be given back. */
 
 static uint8_t *run_end(struct free_run *run)
 {
@@ -76,7 +76,14 @@ static void pages_add(uint64_t start, uint64_t end)
     }
     if (start < end) {
         pages_insert((uint8_t *)(uintptr_t)start, (end - start) / X86_PAGE_BYTES);
+        pages_total += (end - start) / X86_PAGE_BYTES;
     }
+}
+
+/* The table that a slot of the next higher one names. */
+static uint64_t *pages_table(uint64_t slot)
+{
+    return (uint64_t *)(uintptr_t)(slot & ~(uint64_t)(X86_PAGE_BYTES - 1));
 }
 
 /* Map [start, end) above 4 GiB one to one. Returns how far it got before the tables ran out. */
@@ -86,32 +93,46 @@ static uint64_t pages_map(uint64_t start, uint64_t end)
 
     for (; at < end; at += LARGE_PAGE_BYTES) {
         uint64_t *slot = &x86_pdpt[at / PDPT_SPAN_BYTES];
-        uint64_t *directory;
 
         if (*slot == 0) {
-            void *table = x86_pages_alloc(1);
+            void *table = x86_pages_keep(1);
 
             if (table == NULL) {
                 return at;
             }
             *slot = (uintptr_t)table | PTE_TABLE;
         }
-        directory = (uint64_t *)(uintptr_t)(*slot & ~(uint64_t)(X86_PAGE_BYTES - 1));
-        directory[at / LARGE_PAGE_BYTES % 512] = at | PTE_LARGE;
+        pages_table(*slot)[at / LARGE_PAGE_BYTES % 512] = at | PTE_LARGE;
     }
     return end;
 }
 
-/* Split the first 2 MiB into small pages and leave page 0 out: NULL must fault. */
-static void pages_guard_null(void)
+/* Map the 2 MiB around a page in small pages from now on. */
+static bool pages_split(uint64_t *slot)
 {
+    uint64_t start = *slot & ~(LARGE_PAGE_BYTES - 1);
+    uint64_t *table = x86_pages_keep(1);
     uint64_t i;
 
-    for (i = 1; i < 512; i++) {
-        pages_first_table[i] = i * X86_PAGE_BYTES | PTE_TABLE;
+    if (table == NULL) {
+        return false;
     }
-    x86_first_pd[0] = (uintptr_t)pages_first_table | PTE_TABLE;
-    __asm__ volatile("movq %%cr3, %%rax; movq %%rax, %%cr3" : : : "rax", "memory");
+    for (i = 0; i < 512; i++) {
+        table[i] = (start + i * X86_PAGE_BYTES) | PTE_TABLE;
+    }
+    *slot = (uintptr_t)table | PTE_TABLE;
+    return true;
+}
+
+void x86_pages_guard(const void *page)
+{
+    uint64_t at = (uintptr_t)page;
+    uint64_t *slot = &pages_table(x86_pdpt[at / PDPT_SPAN_BYTES])[at / LARGE_PAGE_BYTES % 512];
+
+    if ((*slot & PTE_LARGE) != PTE_LARGE || pages_split(slot)) {
+        pages_table(*slot)[at / X86_PAGE_BYTES % 512] = 0;
+        __asm__ volatile("invlpg (%0)" : : "r"(at) : "memory");
+    }
 }
 
 static void pages_find_low(uint64_t start, uint64_t end)
@@ -145,8 +166,8 @@ void x86_pages_init(void)
             pages_add(start, end);
         }
     }
-    pages_guard_null();
-    pages_total = x86_pages_free_count();
+    x86_pages_guard(NULL);
+    x86_pages_guard(x86_boot_stack_guard);
 }
 
 void *x86_pages_alloc(uint64_t count)
@@ -172,6 +193,16 @@ void *x86_pages_alloc(uint64_t count)
     return found == NULL ? NULL : memset(found, 0, count * X86_PAGE_BYTES);
 }
 
+void *x86_pages_keep(uint64_t count)
+{
+    void *pages = x86_pages_alloc(count);
+
+    if (pages != NULL) {
+        __atomic_fetch_sub(&pages_total, count, __ATOMIC_RELAXED);
+    }
+    return pages;
+}
+
 void x86_pages_free(void *pages, uint64_t count)
 {
     uint64_t flags = x86_lock(&pages_lock);
@@ -193,9 +224,9 @@ uint64_t x86_pages_free_count(void)
     return pages;
 }
 
-uint64_t x86_pages_total_count(void)
+uint64_t x86_pages_used_count(void)
 {
-    return pages_total;
+    return pages_total - x86_pages_free_count();
 }
 
 uint64_t x86_pages_low(void)

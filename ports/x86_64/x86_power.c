@@ -9,7 +9,9 @@ enum {
     PM1_SCI_ENABLE = 1 << 0,
     PM1_SLEEP_TYPE_SHIFT = 10,
     PM1_SLEEP_TYPE_MASK = 7 << 10,
-    PM1_SLEEP_ENABLE = 1 << 13
+    PM1_SLEEP_ENABLE = 1 << 13,
+    SLEEP_TYPE_SHIFT = 2, /* The sleep control register of hardware-reduced ACPI. */
+    SLEEP_ENABLE = 1 << 5
 };
 
 /* Looks at a port before a wait is given up. Each is an exit to the hypervisor: about a second. */
@@ -23,6 +25,18 @@ static void power_sleep(uint16_t port, uint8_t type)
                        type << PM1_SLEEP_TYPE_SHIFT);
     x86_out16(port, value);
     x86_out16(port, (uint16_t)(value | PM1_SLEEP_ENABLE));
+}
+
+/* The same on machines without PM1 registers. */
+static void power_sleep_reduced(void)
+{
+    uint8_t value = (uint8_t)(x86_acpi.s5_type_a << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
+
+    if (x86_acpi.sleep_is_port) {
+        x86_out8((uint16_t)x86_acpi.sleep_address, value);
+    } else {
+        *(volatile uint8_t *)(uintptr_t)x86_acpi.sleep_address = value;
+    }
 }
 
 /* Firmware may still own the power registers; ask for them once. */
@@ -57,6 +71,9 @@ _Noreturn void x86_power_off(void)
         if (x86_acpi.pm1b_port != 0) {
             power_sleep(x86_acpi.pm1b_port, x86_acpi.s5_type_b);
         }
+    }
+    if (x86_acpi.sleep_address != 0 && x86_acpi.have_s5) {
+        power_sleep_reduced();
     }
     /* Without ACPI: where QEMU's q35 and pc machines have PM1a, and their soft-off type. */
     x86_out16(0x604, 0x2000);

@@ -111,11 +111,12 @@ static bool smp_wait_online(const struct x86_cpu *cpu, uint64_t timeout_ns)
 
 static bool smp_start_one(struct x86_cpu *cpu, uint64_t page)
 {
-    uint8_t *stack = x86_pages_alloc(X86_STACK_PAGES);
+    uint8_t *stack = x86_pages_keep(X86_STACK_PAGES);
 
     if (stack == NULL) {
         return false;
     }
+    x86_pages_guard(stack);
     cpu->self = cpu;
     x86_ap_cpu = cpu;
     x86_ap_stack_top = (uintptr_t)stack + X86_STACK_PAGES * X86_PAGE_BYTES;

@@ -14,7 +14,7 @@
 
 enum {
     X86_CPUS_MAX = X86_ACPI_CPUS_MAX,
-    X86_STACK_PAGES = 8 /* Of each CPU that is not the first. */
+    X86_STACK_PAGES = 9 /* Of each CPU that is not the first; the lowest is a guard. */
 };
 
 struct x86_cpu {
