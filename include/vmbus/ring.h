@@ -354,7 +354,8 @@ VMB_NODISCARD vmb_status vmb_ring_rx_view(const struct vmb_ring_rx *rx,
                                           uint32_t bytes, struct vmb_ring_piece out_pieces[2]);
 
 /**
- * Go on behind a packet. The peer does not get its space before vmb_ring_rx_commit().
+ * Go on behind a packet. The peer does not get its space before vmb_ring_rx_commit(). Does nothing
+ * if the peer has broken the ring meanwhile.
  *
  * @param packet  The one that the last vmb_ring_rx_peek() gave.
  *

@@ -203,7 +203,9 @@ vmb_status vmb_ring_rx_view(const struct vmb_ring_rx *rx, const struct vmb_packe
 
 void vmb_ring_rx_advance(struct vmb_ring_rx *rx, const struct vmb_packet *packet)
 {
-    ring_rx_step(rx, packet);
+    if (!rx->broken) { /* The peer may have broken the ring since the peek. */
+        ring_rx_step(rx, packet);
+    }
 }
 
 /* Any packet: with a header of its own, across the end, too large for the buffer, or broken. */
@@ -351,9 +353,6 @@ bool vmb_ring_rx_unmask(struct vmb_ring_rx *rx)
      * vmb_ring_tx_commit(), which publishes packets before it looks whether anybody sleeps.
      */
     vmb_atomic_fence(VMB_SEQ_CST);
-    if (rx->available_bytes != 0) {
-        return true;
-    }
     write_offset = vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_RELAXED);
     return write_offset != rx->read_offset; /* Also if it is nonsense: the next peek finds out. */
 }

@@ -293,6 +293,37 @@ static void test_descriptor_changes_after_the_look(void **state)
     pair_drop(&pair);
 }
 
+/* A fault between a peek and its advance is the peer's, so no assertion of ours may fall. */
+static void test_fault_between_peek_and_advance(void **state)
+{
+    struct vmb_packet packet, again;
+    struct pair pair;
+
+    (void)state;
+    pair_make(&pair, SMALL);
+    assert_int_equal(send_sized(&pair, 48), VMB_OK);
+    assert_int_equal(send_sized(&pair, 48), VMB_OK);
+    publish(&pair);
+    assert_int_equal(vmb_ring_rx_peek(&pair.rx, &packet), VMB_OK);
+    word_put(&pair, 0, 0);
+    assert_int_equal(vmb_ring_rx_peek(&pair.rx, &again), VMB_ERR_PEER);
+    vmb_ring_rx_advance(&pair.rx, &packet);
+    broken_rx_check(&pair);
+
+    pair_restart(&pair, 0);
+    assert_int_equal(send_sized(&pair, 48), VMB_OK);
+    assert_int_equal(send_sized(&pair, 48), VMB_OK);
+    publish(&pair);
+    assert_int_equal(skip_packet(&pair), VMB_OK);
+    assert_int_equal(vmb_ring_rx_peek(&pair.rx, &packet), VMB_OK);
+    field_put(&pair, VMB_RING_PENDING_SEND_BYTES, 8);
+    field_put(&pair, VMB_RING_WRITE_OFFSET, SMALL);
+    assert_false(vmb_ring_rx_commit(&pair.rx));
+    vmb_ring_rx_advance(&pair.rx, &packet);
+    broken_rx_check(&pair);
+    pair_drop(&pair);
+}
+
 /* What was accepted before the fault is lost with the ring, but not what was committed. */
 static void test_fault_after_good_packets(void **state)
 {
@@ -354,7 +385,7 @@ static void scribble(struct pair *pair, uint64_t *seed)
 }
 
 /* One call of ours, chosen by the number. Whatever it answers is one of the answers it may give. */
-static void act(struct pair *pair, uint64_t number)
+static void act(struct pair *pair, uint64_t number, uint64_t *seed)
 {
     const struct vmb_packet_out out = {.type = VMB_PACKET_COMPLETION};
     uint32_t bytes = (uint32_t)(number >> 32) % (SMALL - 40);
@@ -395,6 +426,10 @@ static void act(struct pair *pair, uint64_t number)
                              VMB_OK);
             memcpy(buffer, pieces[0].bytes, pieces[0].byte_count);
             memcpy(buffer, pieces[1].bytes, pieces[1].byte_count);
+            scribble(pair, seed);
+            if (number >> 63 != 0) {
+                release(pair);
+            }
             vmb_ring_rx_advance(&pair->rx, &packet);
         }
         break;
@@ -426,7 +461,7 @@ static void test_scribbling_peer(void **state)
         pair_restart(&pair, (uint32_t)(random_next(&seed) % SMALL) / 8 * 8);
         for (uint32_t step = 0; step < 40; step++) {
             scribble(&pair, &seed);
-            act(&pair, random_next(&seed));
+            act(&pair, random_next(&seed), &seed);
         }
         faults += (uint32_t)(pair.tx.counters.peer_faults + pair.rx.counters.peer_faults);
     }
@@ -445,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_descriptors),
         cmocka_unit_test(test_packets_longer_than_what_was_written),
         cmocka_unit_test(test_descriptor_changes_after_the_look),
+        cmocka_unit_test(test_fault_between_peek_and_advance),
         cmocka_unit_test(test_fault_after_good_packets),
         cmocka_unit_test(test_scribbling_peer),
     };
