@@ -142,6 +142,7 @@ static void balloon_opened(void *device, struct vmb_endpoint *endpoint)
     struct balloon *balloon = device;
 
     balloon->endpoint = endpoint;
+    __atomic_store_n(&balloon->settled, false, __ATOMIC_RELAXED);
     balloon_ask_version(balloon, DM_VERSION_2_0);
 }
 

@@ -7,12 +7,6 @@
 
 #include "balloon.h"
 
-struct device {
-    const struct vmb_driver *driver;
-    void *instance;
-    bool taken;
-};
-
 static struct balloon the_balloon;
 
 static struct device devices[] = {
@@ -25,17 +19,14 @@ void devices_init(void)
 {
 }
 
-const struct vmb_driver *devices_claim(const struct vmb_guid *class_id, void **out_device)
+struct device *devices_claim(const struct vmb_guid *class_id)
 {
     size_t i;
 
     for (i = 0; i < DEVICE_COUNT; i++) {
-        struct device *device = &devices[i];
-
-        if (!device->taken && vmb_guid_equal(&device->driver->class_id, class_id)) {
-            device->taken = true;
-            *out_device = device->instance;
-            return device->driver;
+        if (!devices[i].taken && vmb_guid_equal(&devices[i].driver->class_id, class_id)) {
+            devices[i].taken = true;
+            return &devices[i];
         }
     }
     return NULL;

@@ -10,17 +10,18 @@
 
 #include <vmbus/driver.h>
 
+/** A driver and its one instance. */
+struct device {
+    const struct vmb_driver *driver;
+    void *instance;
+    bool taken; /* By a channel. */
+};
+
 /** Make the instances ready. Once, before the first offer. */
 void devices_init(void);
 
-/**
- * The driver for an offer of that class.
- *
- * @param out_device  Its instance, to be opened with it.
- *
- * @return NULL if there is none, or if its one instance is taken.
- */
-const struct vmb_driver *devices_claim(const struct vmb_guid *class_id, void **out_device);
+/** Take the device for an offer of that class; NULL if there is none, or it is taken. */
+struct device *devices_claim(const struct vmb_guid *class_id);
 
 /** True when no device is still in its first talk with the host. */
 bool devices_settled(void);

@@ -52,8 +52,7 @@ static bool vmbus_take(bool *flag)
     return __atomic_exchange_n(flag, false, __ATOMIC_ACQUIRE);
 }
 
-/* ---- What the library asks of us --------------------------------------------------------------
- */
+/* ---- What the library asks of us ------------------------------------------------------------ */
 
 static vmb_status vmbus_post_message(void *context, uint32_t connection_id, const void *message,
                                      uint32_t message_bytes)
@@ -143,8 +142,7 @@ static const struct vmb_guest_platform vmbus_platform = {
     .log = vmbus_log,
 };
 
-/* ---- What each CPU does -----------------------------------------------------------------------
- */
+/* ---- What each CPU does --------------------------------------------------------------------- */
 
 static void vmbus_on_interrupt(void *context)
 {
@@ -222,8 +220,7 @@ bool x86_vmbus_run(bool (*until)(void *context), void *context, uint64_t deadlin
     return done;
 }
 
-/* ---- Up and down ------------------------------------------------------------------------------
- */
+/* ---- Up and down ---------------------------------------------------------------------------- */
 
 /* In x86_smp_call(), on each CPU. */
 static void vmbus_prepare_cpu(void *context)
