@@ -39,6 +39,17 @@ check_none() {
     fi
 }
 
+# check_count WHAT LOG COUNT REGEX: as many lines of LOG match.
+check_count() {
+    if (($(grep -Ec -- "$4" "$2") == $3)); then
+        printf 'ok: %s\n' "$1"
+        passed=$((passed + 1))
+    else
+        printf 'FAILED: %s: not %d lines like: %s\n' "$1" "$3" "$4"
+        failed=$((failed + 1))
+    fi
+}
+
 check_bus() { # NAME LOG VPS OFFERS EOI
     check "$1: $3 VPs online" "$2" "^vmbus: $3 of $3 CPUs online$"
     check "$1: end of interrupt" "$2" "^vmbus: hypercall page up, .* $5 EOI$"
@@ -55,10 +66,11 @@ check_bus() { # NAME LOG VPS OFFERS EOI
 
 check_balloon() { # NAME LOG VPS
     check "$1: balloon offered" "$2" '^vmbus: offer balloon, relid [0-9]+, instance '
-    check "$1: balloon open on the last VP" "$2" \
-        "^vmbus: open balloon, relid [0-9]+, vp $(($3 - 1))$"
+    check "$1: open on the last VP" "$2" "^vmbus: open balloon, relid [0-9]+, vp $(($3 - 1))$"
+    check "$1: closed, GPADL torn down" "$2" '^vmbus: close balloon: success$'
+    check_count "$1: opened again" "$2" 2 '^vmbus: open balloon'
+    check_count "$1: talked again" "$2" 2 '^vmbus: balloon: capabilities accepted$'
     check "$1: packets both ways" "$2" '^vmbus: balloon: version 2\.0 accepted$'
-    check "$1: and again" "$2" '^vmbus: balloon: capabilities accepted$'
     check "$1: the last VP took the interrupts" "$2" \
         "^vmbus: vp $(($3 - 1)): [1-9][0-9]* interrupts, [1-9][0-9]* events, 0 stray"
 }
@@ -67,7 +79,7 @@ run() { # QEMU VPS
     local name="QEMU $1, $2 VPs" log=$logs/guest-$1-$2.log status=0
     local devices=() offers=0 more='' eoi=automatic
     (($2 == 1)) || more=hv-avic eoi=explicit
-    [[ $1 == 7.2 ]] || devices=(-device 'hv-balloon,id=balloon') offers=1
+    [[ $1 == 7.2 ]] || devices=(-device 'hv-balloon,id=balloon' -append reopen) offers=1
     printf '== %s\n' "$name"
     "$here/nested.sh" --qemu "$1" --add "$image=vmbus-guest.elf" --add "$here/l2-guest" \
         --timeout 240 -- env HV_MORE="$more" l2-guest "$2" 180 "${devices[@]}" | tee "$log" || status=$?
