@@ -79,10 +79,8 @@ VMB_INLINE uint64_t vmbi_ring_swap_le64(uint64_t word)
 }
 
 /* An aligned word, loaded once: atomic, so that no compiler fetches it again later. */
-VMB_INLINE uint64_t vmbi_ring_load_word(uint8_t VMB_SHARED *control, uint32_t offset)
+VMB_INLINE uint64_t vmbi_ring_load_word(uint8_t VMB_SHARED *word)
 {
-    uint8_t VMB_SHARED *word = vmbi_ring_data(control, offset);
-
     if (sizeof(uintptr_t) == sizeof(uint64_t)) {
         return vmbi_shm_load_word(word, 0, VMB_RELAXED);
     }
@@ -90,19 +88,19 @@ VMB_INLINE uint64_t vmbi_ring_load_word(uint8_t VMB_SHARED *control, uint32_t of
                                                       << 32;
 }
 
-/* An aligned word that is only passed on, not decided by. */
-VMB_INLINE uint64_t vmbi_ring_get_word(const uint8_t VMB_SHARED *control, uint32_t offset)
+/* A word that is only passed on, not decided by. */
+VMB_INLINE uint64_t vmbi_ring_get_word(const uint8_t VMB_SHARED *source)
 {
     uint64_t word;
 
-    vmbi_shm_copy_in(&word, control + VMB_PAGE_BYTES + offset, sizeof(word));
+    vmbi_shm_copy_in(&word, source, sizeof(word));
     return vmbi_ring_swap_le64(word);
 }
 
-VMB_INLINE void vmbi_ring_put_word(uint8_t VMB_SHARED *control, uint32_t offset, uint64_t word)
+VMB_INLINE void vmbi_ring_put_word(uint8_t VMB_SHARED *target, uint64_t word)
 {
     word = vmbi_ring_swap_le64(word);
-    vmbi_shm_copy_out(control + VMB_PAGE_BYTES + offset, &word, sizeof(word));
+    vmbi_shm_copy_out(target, &word, sizeof(word));
 }
 
 /* For a length below VMBI_RING_INLINE_BYTES: its bits say which steps to take; no loop, no call. */

@@ -79,10 +79,10 @@ VMB_INLINE bool ring_rx_descriptor_ok(const struct vmb_ring_rx *rx, uint64_t des
 
 /* Say what the packet at the read index is. Its id is only passed on. */
 VMB_INLINE void ring_rx_describe(const struct vmb_ring_rx *rx, uint64_t descriptor,
-                                 uint32_t header_bytes, uint32_t id_offset,
+                                 uint32_t header_bytes, const uint8_t VMB_SHARED *id,
                                  struct vmb_packet *out_packet)
 {
-    out_packet->transaction_id = vmbi_ring_get_word(rx->control, id_offset);
+    out_packet->transaction_id = vmbi_ring_get_word(id);
     out_packet->header_bytes = header_bytes;
     out_packet->payload_bytes = ring_rx_content_bytes(descriptor) - header_bytes;
     out_packet->offset = rx->read_offset;
@@ -94,11 +94,14 @@ VMB_INLINE void ring_rx_describe(const struct vmb_ring_rx *rx, uint64_t descript
 static vmb_status ring_rx_judge(struct vmb_ring_rx *rx, uint64_t descriptor,
                                 struct vmb_packet *out_packet)
 {
+    uint32_t id_offset;
+
     if (VMB_UNLIKELY(!ring_rx_descriptor_ok(rx, descriptor))) {
         return ring_rx_break(rx);
     }
+    id_offset = vmbi_ring_forward(rx->read_offset, 8u, rx->data_bytes);
     ring_rx_describe(rx, descriptor, ring_rx_header_bytes(descriptor),
-                     vmbi_ring_forward(rx->read_offset, 8u, rx->data_bytes), out_packet);
+                     vmbi_ring_data(rx->control, id_offset), out_packet);
     return VMB_OK;
 }
 
@@ -173,11 +176,13 @@ vmb_status vmb_ring_rx_init(struct vmb_ring_rx *rx, void VMB_SHARED *control, ui
 vmb_status vmb_ring_rx_peek(struct vmb_ring_rx *rx, struct vmb_packet *out_packet)
 {
     vmb_status status = ring_rx_refresh(rx);
+    uint64_t descriptor;
 
     if (status != VMB_OK) {
         return status;
     }
-    return ring_rx_judge(rx, vmbi_ring_load_word(rx->control, rx->read_offset), out_packet);
+    descriptor = vmbi_ring_load_word(vmbi_ring_data(rx->control, rx->read_offset));
+    return ring_rx_judge(rx, descriptor, out_packet);
 }
 
 vmb_status vmb_ring_rx_copy(const struct vmb_ring_rx *rx, const struct vmb_packet *packet,
@@ -231,6 +236,7 @@ vmb_status vmb_ring_rx_next(struct vmb_ring_rx *rx, void *buffer, uint32_t buffe
 {
     const uint32_t header_bytes = VMB_PACKET_DESCRIPTOR_BYTES;
     uint32_t offset, content_bytes, packet_bytes, payload_bytes;
+    uint8_t VMB_SHARED *source;
     uint64_t descriptor;
     vmb_status status;
 
@@ -239,7 +245,8 @@ vmb_status vmb_ring_rx_next(struct vmb_ring_rx *rx, void *buffer, uint32_t buffe
         return status;
     }
     offset = rx->read_offset;
-    descriptor = vmbi_ring_load_word(rx->control, offset);
+    source = vmbi_ring_data(rx->control, offset);
+    descriptor = vmbi_ring_load_word(source);
     content_bytes = ring_rx_content_bytes(descriptor);
     packet_bytes = content_bytes + VMB_PACKET_TRAILER_BYTES;
     payload_bytes = content_bytes - header_bytes;
@@ -249,13 +256,12 @@ vmb_status vmb_ring_rx_next(struct vmb_ring_rx *rx, void *buffer, uint32_t buffe
                      packet_bytes >= rx->data_bytes - offset)) {
         return ring_rx_next_any(rx, descriptor, buffer, buffer_bytes, out_packet);
     }
-    ring_rx_describe(rx, descriptor, header_bytes, offset + 8u, out_packet);
+    ring_rx_describe(rx, descriptor, header_bytes, source + 8u, out_packet);
     rx->read_offset = offset + packet_bytes;
     rx->available_bytes -= packet_bytes;
     rx->counters.packets++;
     rx->counters.bytes += payload_bytes;
-    vmbi_ring_get_straight(buffer, vmbi_ring_data(rx->control, offset + header_bytes),
-                           payload_bytes);
+    vmbi_ring_get_straight(buffer, source + header_bytes, payload_bytes);
     return VMB_OK;
 }
 
@@ -285,31 +291,14 @@ static bool ring_rx_crosses(uint32_t wanted, uint32_t freed_bytes, uint32_t free
     return free_now >= first && free_now < last + freed_bytes;
 }
 
-bool vmb_ring_rx_commit(struct vmb_ring_rx *rx)
+/* A producer that waits, or one that never says so: does it get a signal for what was published? */
+VMBI_RING_COLD static bool ring_rx_wakes(struct vmb_ring_rx *rx, uint32_t wanted,
+                                         uint32_t freed_bytes)
 {
-    uint32_t freed_bytes =
-        vmbi_ring_distance(rx->published_offset, rx->read_offset, rx->data_bytes);
-    uint32_t wanted, write_offset, free_now;
-    bool signal = false;
+    uint32_t write_offset, used_bytes;
+    bool wakes = !rx->announces; /* Then it has to be told each time, as QEMU does. */
 
-    if (freed_bytes == 0) {
-        return false;
-    }
-    rx->published_offset = rx->read_offset;
-    /*
-     * Release: pairs with the acquire load of the read index in the producer's refresh. We have
-     * copied what we wanted before it overwrites it.
-     */
-    vmbi_shm_store(rx->control, VMB_RING_READ_OFFSET, rx->read_offset, VMB_RELEASE);
-    /*
-     * Publish the space before looking for somebody who waits for it. Pairs with the producer's
-     * fence in vmb_ring_tx_wait_space(), which says what it waits for before it looks at the space
-     * again; otherwise both could miss each other. For a consumer that never masks it also pairs
-     * with the fence in vmb_ring_tx_commit().
-     */
-    vmb_atomic_fence(VMB_SEQ_CST);
-    wanted = vmbi_shm_load(rx->control, VMB_RING_PENDING_SEND_BYTES, VMB_RELAXED);
-    if (VMB_UNLIKELY(wanted != 0)) {
+    if (wanted != 0) {
         /*
          * Load the write index again: the producer may have used space since we last looked.
          * Nothing orders it behind the request but the fence: if we do see the request with an
@@ -320,14 +309,42 @@ bool vmb_ring_rx_commit(struct vmb_ring_rx *rx)
             (void)ring_rx_break(rx);
             return false;
         }
-        free_now =
-            rx->data_bytes - vmbi_ring_distance(rx->read_offset, write_offset, rx->data_bytes);
-        signal = ring_rx_crosses(wanted, freed_bytes, free_now, rx->data_bytes);
+        used_bytes = vmbi_ring_distance(rx->read_offset, write_offset, rx->data_bytes);
+        wakes |= ring_rx_crosses(wanted, freed_bytes, rx->data_bytes - used_bytes, rx->data_bytes);
     }
-    /* A producer that never says when it waits has to be told each time, as QEMU does. */
-    if (signal || VMB_UNLIKELY(!rx->announces)) {
+    if (wakes) {
         rx->counters.signals_sent++;
-        return true;
+    } else {
+        rx->counters.signals_spared++;
+    }
+    return wakes;
+}
+
+bool vmb_ring_rx_commit(struct vmb_ring_rx *rx)
+{
+    uint32_t before = rx->published_offset;
+    uint32_t now = rx->read_offset;
+    uint32_t wanted;
+
+    if (now == before) {
+        return false;
+    }
+    rx->published_offset = now;
+    /*
+     * Release: pairs with the acquire load of the read index in the producer's refresh. We have
+     * copied what we wanted before it overwrites it.
+     */
+    vmbi_shm_store(rx->control, VMB_RING_READ_OFFSET, now, VMB_RELEASE);
+    /*
+     * Publish the space before looking for somebody who waits for it. Pairs with the producer's
+     * fence in vmb_ring_tx_wait_space(), which says what it waits for before it looks at the space
+     * again; otherwise both could miss each other. For a consumer that never masks it also pairs
+     * with the fence in vmb_ring_tx_commit().
+     */
+    vmb_atomic_fence(VMB_SEQ_CST);
+    wanted = vmbi_shm_load(rx->control, VMB_RING_PENDING_SEND_BYTES, VMB_RELAXED);
+    if (VMB_UNLIKELY(wanted != 0 || !rx->announces)) {
+        return ring_rx_wakes(rx, wanted, vmbi_ring_distance(before, now, rx->data_bytes));
     }
     rx->counters.signals_spared++;
     return false;

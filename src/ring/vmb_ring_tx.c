@@ -174,10 +174,10 @@ static void ring_tx_seal(struct vmb_ring_tx *tx, const struct vmb_ring_space *fr
     uint32_t trailer_offset = vmbi_ring_forward(frame->offset, content_bytes, tx->data_bytes);
 
     vmbi_ring_put_word(
-        tx->control, frame->offset,
+        vmbi_ring_data(tx->control, frame->offset),
         ring_tx_descriptor(frame->type, frame->header_bytes, content_bytes, frame->flags));
-    vmbi_ring_put_word(tx->control, id_offset, frame->transaction_id);
-    vmbi_ring_put_word(tx->control, trailer_offset, (uint64_t)frame->offset << 32);
+    vmbi_ring_put_word(vmbi_ring_data(tx->control, id_offset), frame->transaction_id);
+    vmbi_ring_put_word(vmbi_ring_data(tx->control, trailer_offset), (uint64_t)frame->offset << 32);
     ring_tx_count(tx, vmbi_ring_forward(trailer_offset, 8u, tx->data_bytes),
                   content_bytes + VMB_PACKET_TRAILER_BYTES, frame->payload_bytes);
 }
@@ -233,35 +233,32 @@ vmb_status vmb_ring_tx_write(struct vmb_ring_tx *tx, const struct vmb_packet_out
                              const struct vmb_slice *payload, uint32_t payload_count)
 {
     const uint32_t header_bytes = VMB_PACKET_DESCRIPTOR_BYTES;
-    uint8_t VMB_SHARED *control = tx->control;
     uint32_t start = tx->staged_offset;
-    uint32_t payload_bytes, content_bytes, packet_bytes;
+    uint8_t VMB_SHARED *target = vmbi_ring_data(tx->control, start);
+    uint32_t payload_bytes, content_bytes;
+    uint64_t packet_bytes;
 
-    /* The usual packet: one small piece, no header of its own, ends before the ring does. */
+    /* The usual packet: in one piece, no header of its own, ends before the ring does. */
     if (VMB_UNLIKELY(payload_count != 1 || packet->header_count != 0 ||
                      packet->flags > VMB_PACKET_WANTS_COMPLETION ||
-                     vmbi_ring_least_header(packet->type) != header_bytes ||
-                     payload->byte_count > tx->free_bytes)) {
+                     vmbi_ring_least_header(packet->type) != header_bytes)) {
         return ring_tx_write_any(tx, packet, payload, payload_count);
     }
     payload_bytes = payload->byte_count;
-    content_bytes = header_bytes + vmbi_round_up_8(payload_bytes);
-    packet_bytes = content_bytes + VMB_PACKET_TRAILER_BYTES;
+    packet_bytes = ((uint64_t)payload_bytes + 7u + VMB_RING_PACKET_OVERHEAD_BYTES) & ~(uint64_t)7u;
     if (VMB_UNLIKELY(packet_bytes > tx->free_bytes || packet_bytes >= tx->data_bytes - start)) {
         return ring_tx_write_any(tx, packet, payload, payload_count);
     }
+    content_bytes = (uint32_t)packet_bytes - VMB_PACKET_TRAILER_BYTES;
+    ring_tx_count(tx, start + (uint32_t)packet_bytes, (uint32_t)packet_bytes, payload_bytes);
     vmbi_ring_put_word(
-        control, start,
-        ring_tx_descriptor(packet->type, header_bytes, content_bytes, packet->flags));
-    vmbi_ring_put_word(control, start + 8u, packet->transaction_id);
+        target, ring_tx_descriptor(packet->type, header_bytes, content_bytes, packet->flags));
+    vmbi_ring_put_word(target + 8u, packet->transaction_id);
+    vmbi_ring_put_word(target + content_bytes, (uint64_t)start << 32);
     if (payload_bytes % 8u != 0) {
-        vmbi_ring_put_word(control, start + content_bytes - 8u,
-                           0); /* Padding, then data over it. */
+        vmbi_ring_put_word(target + content_bytes - 8u, 0); /* Padding; the data goes over it. */
     }
-    vmbi_ring_put_word(control, start + content_bytes, (uint64_t)start << 32);
-    ring_tx_count(tx, start + packet_bytes, packet_bytes, payload_bytes);
-    vmbi_ring_put_straight(vmbi_ring_data(control, start + header_bytes), payload->bytes,
-                           payload_bytes);
+    vmbi_ring_put_straight(target + header_bytes, payload->bytes, payload_bytes);
     return VMB_OK;
 }
 

@@ -105,6 +105,31 @@ static void test_read_index(void **state)
     pair_drop(&pair);
 }
 
+/* What was staged when the fault was found is never published, what was reserved never finished. */
+static void test_fault_with_packets_staged(void **state)
+{
+    const struct vmb_packet_out out = {.type = VMB_PACKET_IN_BAND};
+    struct vmb_ring_space space;
+    struct pair pair;
+
+    (void)state;
+    pair_make(&pair, SMALL);
+    assert_int_equal(send_sized(&pair, 3000), VMB_OK);
+    publish(&pair);
+    assert_int_equal(send_sized(&pair, 24), VMB_OK);
+    field_put(&pair, VMB_RING_READ_OFFSET, 4);
+    assert_int_equal(send_sized(&pair, 2000), VMB_ERR_PEER);
+    broken_tx_check(&pair);
+
+    pair_restart(&pair, 0);
+    assert_int_equal(vmb_ring_tx_reserve(&pair.tx, &out, 8, &space), VMB_OK);
+    field_put(&pair, VMB_RING_READ_OFFSET, 4);
+    assert_int_equal(vmb_ring_tx_free_bytes(&pair.tx), 0);
+    assert_int_equal(vmb_ring_tx_finish(&pair.tx, &space, 8), VMB_ERR_PEER);
+    broken_tx_check(&pair);
+    pair_drop(&pair);
+}
+
 /* Space that was there does not vanish: a consumer cannot take back what it has given. */
 static void test_read_index_moves_backwards(void **state)
 {
@@ -175,11 +200,20 @@ static void test_our_indices_are_not_read_back(void **state)
     pair_drop(&pair);
 }
 
+/* An otherwise empty ring with one descriptor at @start and so many bytes from there on. */
+static void descriptor_put(struct pair *pair, uint32_t start, uint64_t word, uint32_t available)
+{
+    pair_move(pair, start);
+    word_put(pair, start, word);
+    word_put(pair, start + 8, 0x0123456789ABCDEFu);
+    field_put(pair, VMB_RING_WRITE_OFFSET, (start + available) % SMALL);
+}
+
 /*
- * A descriptor with so many bytes behind it. The room `proto` has the same rules for copies; here
- * they are written once more, for words in the ring, and must not say anything else.
+ * What is to be said of a descriptor at @start. The room `proto` has the same rules for copies; the
+ * ring has them for words in place, and must not say anything else.
  */
-static void descriptor_try(struct pair *pair, uint64_t word, uint32_t available)
+static void descriptor_try_at(struct pair *pair, uint32_t start, uint64_t word, uint32_t available)
 {
     struct vmb_packet_descriptor expected = {0};
     struct vmb_packet packet, again;
@@ -187,25 +221,21 @@ static void descriptor_try(struct pair *pair, uint64_t word, uint32_t available)
     uint8_t raw[16], buffer[SMALL];
     bool fine;
 
-    pair_restart(pair, SMALL - 16);
-    word_put(pair, SMALL - 16, word);
-    word_put(pair, SMALL - 8, 0x0123456789ABCDEFu);
-    memcpy(raw, data_at(pair, SMALL - 16), sizeof(raw));
+    vmbi_put_le64(raw, word);
+    vmbi_put_le64(raw + 8, 0x0123456789ABCDEFu);
     fine = vmb_packet_descriptor_decode(raw, available, &expected) == VMB_OK;
     if (expected.type == VMB_PACKET_TRANSFER_PAGES || expected.type == VMB_PACKET_GPA_DIRECT) {
         fine = fine && expected.header_bytes >= 24; /* Room for the fixed part of their ranges. */
     }
-
-    field_put(pair, VMB_RING_WRITE_OFFSET, (SMALL - 16 + available) % SMALL);
     if (!fine) {
+        descriptor_put(pair, start, word, available);
         assert_int_equal(vmb_ring_rx_peek(&pair->rx, &packet), VMB_ERR_PEER);
-        pair_restart(pair, SMALL - 16);
-        word_put(pair, SMALL - 16, word);
-        field_put(pair, VMB_RING_WRITE_OFFSET, (SMALL - 16 + available) % SMALL);
+        descriptor_put(pair, start, word, available);
         assert_int_equal(vmb_ring_rx_next(&pair->rx, buffer, sizeof(buffer), &packet),
                          VMB_ERR_PEER);
         return;
     }
+    descriptor_put(pair, start, word, available);
     assert_int_equal(vmb_ring_rx_peek(&pair->rx, &packet), VMB_OK);
     assert_int_equal(packet.type, expected.type);
     assert_int_equal(packet.flags, expected.flags);
@@ -220,8 +250,19 @@ static void descriptor_try(struct pair *pair, uint64_t word, uint32_t available)
     assert_ptr_equal(pieces[1].bytes, data_at(pair, 0));
     assert_true(pieces[1].byte_count <= SMALL - 8);
     assert_int_equal(vmb_ring_rx_next(&pair->rx, buffer, sizeof(buffer), &again), VMB_OK);
+    assert_int_equal(again.type, packet.type);
+    assert_int_equal(again.flags, packet.flags);
+    assert_int_equal(again.header_bytes, packet.header_bytes);
     assert_int_equal(again.payload_bytes, packet.payload_bytes);
-    assert_int_equal(pair->rx.read_offset, (SMALL - 16 + expected.packet_bytes + 8) % SMALL);
+    assert_true(again.transaction_id == packet.transaction_id);
+    assert_int_equal(pair->rx.read_offset, (start + expected.packet_bytes + 8) % SMALL);
+}
+
+/* Where nothing wraps, and where everything behind the descriptor does. */
+static void descriptor_try(struct pair *pair, uint64_t word, uint32_t available)
+{
+    descriptor_try_at(pair, 0, word, available);
+    descriptor_try_at(pair, SMALL - 16, word, available);
 }
 
 static uint64_t descriptor_word(uint32_t type, uint32_t header_units, uint32_t content_units,
@@ -474,6 +515,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_indices_at_init),
         cmocka_unit_test(test_read_index),
+        cmocka_unit_test(test_fault_with_packets_staged),
         cmocka_unit_test(test_read_index_moves_backwards),
         cmocka_unit_test(test_write_index),
         cmocka_unit_test(test_our_indices_are_not_read_back),

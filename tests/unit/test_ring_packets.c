@@ -151,23 +151,26 @@ static void sample_make(struct sample *sample, uint16_t type, uint32_t extra_byt
 /* Whichever way a packet is put in, it comes out; at this place, with this size. */
 static void sample_try(struct pair *pair, const struct sample *sample, uint32_t offset)
 {
-    pair_restart(pair, offset);
+    pair_move(pair, offset);
     sample_write(pair, sample, false);
     assert_true(vmb_ring_tx_commit(&pair->tx));
     sample_check(pair, sample, offset);
 
-    pair_restart(pair, offset);
+    pair_move(pair, offset);
     sample_write(pair, sample, true);
     assert_true(vmb_ring_tx_commit(&pair->tx));
     sample_check(pair, sample, offset);
 
-    pair_restart(pair, offset);
+    pair_move(pair, offset);
     sample_write_in_place(pair, sample);
     assert_true(vmb_ring_tx_commit(&pair->tx));
     sample_check(pair, sample, offset);
 }
 
-/* Every payload that fits, at every place of the ring. */
+/*
+ * Every payload up to a quarter of the ring, then every fifth so that each remainder of 8 comes, at
+ * every place of the ring. test_each_place_of_the_end_in_each_size() has the sizes left out here.
+ */
 static void test_each_size_at_each_place(void **state)
 {
     const uint32_t most = SMALL - 16 - VMB_RING_PACKET_OVERHEAD_BYTES;
@@ -177,15 +180,15 @@ static void test_each_size_at_each_place(void **state)
 
     (void)state;
     pair_make(&pair, SMALL);
-    for (uint32_t size = 0; size <= most; size++) {
+    for (uint32_t size = 0; size <= most; size += size < SMALL / 4 ? 1 : 5) {
         pattern_fill(bytes, size, size);
         for (uint32_t offset = 0; offset < SMALL; offset += 8) {
-            pair_restart(&pair, offset);
+            pair_move(&pair, offset);
             assert_int_equal(send(&pair, bytes, size), VMB_OK);
             assert_true(vmb_ring_tx_commit(&pair.tx));
             assert_int_equal(vmb_ring_rx_next(&pair.rx, copy, sizeof(copy), &packet), VMB_OK);
             assert_int_equal(packet.payload_bytes, (size + 7u) & ~7u);
-            assert_memory_equal(copy, bytes, size);
+            assert_true(memcmp(copy, bytes, size) == 0);
         }
     }
     pair_drop(&pair);

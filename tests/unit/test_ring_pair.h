@@ -52,14 +52,20 @@ static inline void word_put(struct pair *pair, uint32_t offset, uint64_t word)
     vmbi_put_le64(data_at(pair, offset), word);
 }
 
-/* Both halves begin anew, in an empty ring whose indices stand at @offset. */
-static inline void pair_restart(struct pair *pair, uint32_t offset)
+/* Both halves begin anew where the indices stand; the ring is empty. */
+static inline void pair_move(struct pair *pair, uint32_t offset)
 {
-    vmb_ring_format(pair->memory);
     field_put(pair, VMB_RING_WRITE_OFFSET, offset);
     field_put(pair, VMB_RING_READ_OFFSET, offset);
     assert_int_equal(vmb_ring_tx_init(&pair->tx, pair->memory, pair->data_bytes), VMB_OK);
     assert_int_equal(vmb_ring_rx_init(&pair->rx, pair->memory, pair->data_bytes), VMB_OK);
+}
+
+/* The same in a fresh control page. */
+static inline void pair_restart(struct pair *pair, uint32_t offset)
+{
+    vmb_ring_format(pair->memory);
+    pair_move(pair, offset);
 }
 
 static inline void pair_make(struct pair *pair, uint32_t data_bytes)
