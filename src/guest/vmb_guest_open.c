@@ -14,8 +14,7 @@ static bool open_vp_allowed(const struct vmb_guest *guest, uint32_t vp)
     if (vp == VMB_VP_NONE) {
         return true;
     }
-    return vp < guest->options.vp_count &&
-           vmb_atomic_load(&guest->vps[vp].flags, VMB_RELAXED) != NULL;
+    return vp < guest->options.vp_count && guest->vps[vp].service == VP_IN;
 }
 
 static uint32_t open_pages(uint32_t wished, uint32_t of_driver)
