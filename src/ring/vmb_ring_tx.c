@@ -375,7 +375,6 @@ vmb_status vmb_ring_tx_wait_space(struct vmb_ring_tx *tx, uint32_t packet_bytes)
         return status;
     }
     if (space_bytes < packet_bytes) {
-        tx->counters.full++;
         return VMB_ERR_RING_FULL;
     }
     ring_tx_forget_wait(tx);
