@@ -14,8 +14,8 @@
 #include <vmbus/platform/atomic.h>
 #include <vmbus/platform/string.h>
 
+#include "base/vmb_gate.h"
 #include "base/vmb_shm.h"
-#include "guest/vmb_gate.h"
 #include "guest/vmb_grace.h"
 
 /* Words of a bit for each relid. */
@@ -24,8 +24,8 @@
 #define LEGACY_HALF_BYTES 2048u
 /* SINT of VMBus (TLFS 11.4 leaves it to the guest; every guest and host agrees on 2). */
 #define GUEST_SINT 2u
-/* How often a direct handler runs again in one interrupt before it is made due instead (R10). */
-#define DIRECT_RERUNS 8u
+/* How often a direct handler runs in one interrupt before it is made due instead (R10). */
+#define DIRECT_RUNS 8u
 /* Messages taken, and messages posted, in one call of vmb_guest_poll(). */
 #define POLL_BATCH 64u
 

@@ -28,7 +28,7 @@ static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *re
     uint32_t gate = vmb_atomic_load(&channel->gate, VMB_ACQUIRE);
     bool same;
 
-    if ((gate & GATE_RUNNING) != 0 ||
+    if ((gate & VMBI_GATE_RUNNING) != 0 ||
         vmb_ring_inspect(endpoint->rx.control, endpoint->rx.data_bytes, &report->inbound) !=
             VMB_OK ||
         vmb_ring_inspect(endpoint->tx.control, endpoint->tx.data_bytes, &report->outbound) !=
@@ -41,7 +41,7 @@ static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *re
     channel->stuck_seen = report->inbound.used_bytes != 0;
     channel->stuck_runs = runs;
     channel->stuck_read_offset = report->inbound.read_offset;
-    report->due = (gate & GATE_PENDING) != 0;
+    report->due = (gate & VMBI_GATE_PENDING) != 0;
     return same && channel->stuck_seen;
 }
 
@@ -51,7 +51,7 @@ static void stuck_mend(struct vmb_guest *guest, struct vmb_channel *channel)
     uint32_t vp = channel->target_vp < guest->options.vp_count ? channel->target_vp
                                                                : guest->options.connect_vp;
 
-    (void)gate_event(&channel->gate);
+    (void)vmbi_gate_event(&channel->gate);
     vmbi_channel_make_due(guest, channel->relid, vp);
     if (guest->platform.run_ready != NULL) {
         guest->platform.run_ready(guest->platform.context, vp);
