@@ -260,7 +260,8 @@ void vmb_host_on_slot_free(struct vmb_host *host);
 
 /**
  * Run on_event of channels that the guest has signalled. While one runs, the guest is told not to
- * signal it (interrupt mask); before the run ends the ring is looked at again.
+ * signal it (interrupt mask); before the run ends the ring is looked at again. A handler that read
+ * some packets and left some is called again; one that read none is not, before the next event.
  *
  * @param budget  How many handler calls at the most.
  *

@@ -15,8 +15,6 @@
 #include "base/vmb_number.h"
 #include "host/vmb_host_internal.h"
 
-#define MONITOR_PENDING(group)  (8u + 8u * (group))
-#define MONITOR_GROUPS          4u
 #define MONITORS_PER_GROUP      32u
 #define SHARED_HOST_HALF_OFFSET 2048u /* Of the interrupt page: what the guest has for us. */
 
@@ -103,27 +101,37 @@ static void dispatch_end(struct vmb_host_channel *channel, bool again)
     }
 }
 
+/*
+ * After on_event: whether there is a reason to call it again that no signal will tell us. What the
+ * guest wrote meanwhile is one, since it saw the mask; and so is a handler that read some and left
+ * some. One that read nothing of what lies there waits for something else, such as space in its
+ * other ring; were that a reason, a guest that makes no space would keep us busy for ever.
+ */
+static bool dispatch_left_some(struct vmb_endpoint *endpoint, uint32_t write_offset,
+                               uint32_t read_offset)
+{
+    struct vmb_ring_rx *rx = &endpoint->rx;
+
+    return vmb_endpoint_unmask(endpoint) && !rx->broken &&
+           (rx->read_offset != read_offset ||
+            vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_RELAXED) != write_offset);
+}
+
 /* Call on_event with the ring masked: the guest need not signal while somebody looks anyway. */
 static void dispatch_run(struct vmb_host_channel *channel)
 {
-    struct vmb_ring_rx *rx = &channel->endpoint.rx;
-    uint32_t before;
-    bool again;
+    struct vmb_endpoint *endpoint = &channel->endpoint;
+    uint32_t write_offset, read_offset;
 
     if (!dispatch_begin(channel)) {
         return;
     }
-    vmb_ring_rx_mask(rx);
-    before = vmbi_shm_load(rx->control, 0, VMB_RELAXED);
+    vmb_endpoint_mask(endpoint);
+    write_offset = vmbi_shm_load(endpoint->rx.control, VMB_RING_WRITE_OFFSET, VMB_RELAXED);
+    read_offset = endpoint->rx.read_offset;
     vmb_atomic_fetch_add(&channel->handler_runs, 1, VMB_RELAXED);
     channel->driver->on_event(channel->device);
-    /*
-     * Something left to read is a reason to run again only if the guest wrote it meanwhile: it saw
-     * the mask and did not signal. What the device saw and left, because its other ring is full,
-     * it comes back for when the guest signals space or its own back end kicks.
-     */
-    again = vmb_ring_rx_unmask(rx) && vmbi_shm_load(rx->control, 0, VMB_RELAXED) != before;
-    dispatch_end(channel, again);
+    dispatch_end(channel, dispatch_left_some(endpoint, write_offset, read_offset));
 }
 
 /* The first set bit of @word at or above @from, or VMBI_HOST_WORD_BITS. */
@@ -254,8 +262,8 @@ void vmbi_host_scan_monitors(struct vmb_host *host)
     if (!host->connection.has_monitor_page) {
         return;
     }
-    for (group = 0; group < MONITOR_GROUPS; group++) {
-        uint32_t bits = vmbi_shm_exchange(page, MONITOR_PENDING(group), 0, VMB_ACQUIRE);
+    for (group = 0; group < VMB_MONITOR_GROUP_COUNT; group++) {
+        uint32_t bits = vmbi_shm_exchange(page, VMB_MONITOR_PENDING(group), 0, VMB_ACQUIRE);
 
         for (; bits != 0; bits &= bits - 1) {
             uint32_t monitor = MONITORS_PER_GROUP * group + vmbi_lowest_bit(bits);

@@ -14,6 +14,7 @@
 #include <vmbus/host.h>
 #include <vmbus/platform/atomic.h>
 #include <vmbus/platform/string.h>
+#include <vmbus/proto/pages.h>
 
 #include "base/vmb_shm.h"
 
@@ -21,7 +22,6 @@
 #define VMBI_HOST_POLL_MESSAGES 64u         /* In and out, in one poll. */
 /* No message causes more than one answer; two are asked for, to be on the safe side. */
 #define VMBI_HOST_MESSAGE_ROOM 2u
-#define VMBI_HOST_MONITORS     128u
 #define VMBI_HOST_WORD_BITS    ((uint32_t)sizeof(uintptr_t) * 8u)
 
 /* vmb_host.wake: what a thread that may not touch the control plane wants poll to look at. */
@@ -243,7 +243,7 @@ struct vmb_host {
     bool control_due; /* A channel has control_wanted. */
     struct vmbi_host_connection connection;
     uint16_t relid_slot[VMB_RELID_COUNT]; /* Slot + 1; 0 for a relid that is free. */
-    uint16_t monitor_slot[VMBI_HOST_MONITORS];
+    uint16_t monitor_slot[VMB_MONITOR_COUNT];
     struct vmb_host_counters counters;
     uint64_t log_since_ns;
     uint32_t log_lines;

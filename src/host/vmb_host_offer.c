@@ -313,7 +313,7 @@ static void offer_assign_ids(struct vmb_host_channel *channel)
     if (!channel->monitored || !host->connection.has_monitor_page) {
         return;
     }
-    for (i = 0; !offer->monitor_allocated && i < VMBI_HOST_MONITORS; i++) {
+    for (i = 0; !offer->monitor_allocated && i < VMB_MONITOR_COUNT; i++) {
         if (host->monitor_slot[i] == 0) {
             host->monitor_slot[i] = (uint16_t)(channel->slot + 1u);
             offer->monitor_id = (uint8_t)i;
