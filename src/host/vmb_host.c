@@ -222,6 +222,9 @@ static void poll_take_wake(struct vmb_host *host)
     /* Acquire pairs with the release in vmbi_host_wake(). */
     uint32_t wake = vmb_atomic_exchange(&host->wake, 0, VMB_ACQUIRE);
 
+    if ((wake & VMBI_HOST_WAKE_SETTLE) != 0) {
+        host->settle_due = true;
+    }
     if ((wake & VMBI_HOST_WAKE_SHARED) != 0) {
         vmbi_host_scan_shared(host);
     }

@@ -336,16 +336,16 @@ void hrig_free(struct hrig *rig)
     struct vmb_host_counters counters;
     uint32_t i;
 
-    for (i = 0; i < HRIG_DEVICES; i++) {
-        rig->devices[i].close_answer = VMB_OK;
-        if (rig->devices[i].channel != NULL) {
-            (void)vmb_host_close_done(rig->devices[i].channel);
-            (void)vmb_host_open_done(rig->devices[i].channel, VMB_ERR_REFUSED);
-        }
-    }
     rig->slots_free = UINT32_MAX;
     rig->post_error = VMB_OK;
     vmb_host_reset(rig->host);
+    for (i = 0; i < HRIG_DEVICES; i++) {
+        if (rig->devices[i].channel != NULL &&
+            vmb_host_close_done(rig->devices[i].channel) != VMB_OK &&
+            vmb_host_open_done(rig->devices[i].channel, VMB_ERR_REFUSED) != VMB_OK) {
+            rig->devices[i].channel = NULL; /* Nothing was put off. */
+        }
+    }
     hrig_poll(rig);
     vmb_host_read_counters(rig->host, &counters);
     assert_int_equal(counters.gpadls_in_use, 0);
