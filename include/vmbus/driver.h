@@ -47,8 +47,7 @@ struct vmb_driver {
     void (*opened)(void *device, struct vmb_endpoint *endpoint);
     /**
      * The peer signalled, or may have: read until empty, go on writing if you waited for space.
-     * A deferred handler that leaves packets in the ring is called again at once, unless it waits
-     * for space (vmb_endpoint_wait_space()): then when there is space, or when packets come.
+     * A deferred handler that leaves packets in the ring is called again.
      */
     void (*on_event)(void *device);
     /**

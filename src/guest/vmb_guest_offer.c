@@ -57,27 +57,8 @@ static struct vmb_channel *offer_take_slot(struct vmb_guest *guest,
 /* Nothing points at the channel any more: unmap it, and tell the host when no VP holds it. */
 static void offer_release(struct vmb_channel *channel)
 {
-    channel->let_go = true;
-    if (channel->relid == VMB_RELID_NONE) {
-        vmbi_channel_free(channel); /* Lost in a sleep: unmapped long ago, and nothing to say. */
-        return;
-    }
     vmbi_relid_unmap(channel->guest, channel);
     vmbi_quiesce(channel, PHASE_RELEASE_QUIESCING);
-}
-
-/* A device that slept is there again: another number, perhaps another connection (R11). */
-static void offer_resumed(struct vmb_channel *channel, const struct vmb_msg_offer *offer)
-{
-    struct vmb_guest *guest = channel->guest;
-
-    channel->offer = *offer;
-    channel->relid = offer->relid;
-    channel->phase = PHASE_OFFERED;
-    vmbi_relid_map(guest, channel);
-    if (guest->events.resumed != NULL) {
-        guest->events.resumed(guest->events.context, channel);
-    }
 }
 
 void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
@@ -90,11 +71,6 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
         guest->counters.offers_refused++;
         vmbi_guest_log(guest, VMB_LOG_WARNING, "offer refused: out of range or in use", "relid",
                        offer->relid);
-        return;
-    }
-    channel = vmbi_resume_find(guest, offer);
-    if (channel != NULL) {
-        offer_resumed(channel, offer);
         return;
     }
     channel = offer_take_slot(guest, offer);
@@ -113,7 +89,7 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
         offer_release(channel);
         return;
     }
-    if (!vmbi_tl_takes_offer(guest, channel) && guest->events.offered != NULL) {
+    if (guest->events.offered != NULL) {
         guest->events.offered(guest->events.context, channel);
     }
 }
@@ -158,8 +134,7 @@ void vmbi_rescind_settled(struct vmb_channel *channel)
 {
     struct vmb_guest *guest = channel->guest;
 
-    if (channel->rescind_told ||
-        (guest->state != BUS_CONNECTED && channel->relid != VMB_RELID_NONE)) {
+    if (channel->rescind_told || guest->state != BUS_CONNECTED) {
         return;
     }
     channel->rescind_told = true;
@@ -175,29 +150,21 @@ void vmbi_rescind_settled(struct vmb_channel *channel)
 
 vmb_status vmb_channel_let_go(struct vmb_channel *channel)
 {
-    struct vmb_guest *guest = channel->guest;
-    /* RelIdReleased is the last message that may name the relid: GPADLs come before it. */
-    bool fenced = guest->fence_gpadl.state != GPADL_NONE && guest->fence_gpadl.channel == channel;
-
-    if (channel->phase != PHASE_OFFERED || !channel->rescind_told || channel->let_go) {
+    if (channel->phase != PHASE_OFFERED || !channel->rescind_told) {
         return VMB_ERR_WRONG_STATE;
     }
-    if (channel->gpadl_count > (fenced ? 1u : 0u)) {
-        return VMB_ERR_BUSY;
+    if (channel->gpadl_count != 0) {
+        return VMB_ERR_BUSY; /* RelIdReleased is the last message that may name the relid. */
     }
-    if (fenced) {
-        channel->let_go = true; /* Ours is the only one left; it ends by itself. */
-    } else {
-        offer_release(channel);
-    }
+    offer_release(channel);
     return VMB_OK;
 }
 
-/* The last GPADL is gone: release a channel that waited for it, or that nobody asked to keep. */
+/* An embedder that does not want to know of rescinds holds nothing but GPADLs. */
 void vmbi_let_go_unasked(struct vmb_channel *channel)
 {
-    if (channel->rescind_told && channel->phase == PHASE_OFFERED && channel->gpadl_count == 0 &&
-        (channel->let_go || channel->guest->events.rescinded == NULL)) {
+    if (channel->guest->events.rescinded == NULL && channel->rescind_told &&
+        channel->phase == PHASE_OFFERED && channel->gpadl_count == 0) {
         offer_release(channel);
     }
 }
@@ -216,7 +183,6 @@ void vmbi_channel_free(struct vmb_channel *channel)
 {
     struct vmb_guest *guest = channel->guest;
 
-    channel->let_go = false;
     if (vmb_guest_relid2channel(guest, channel->relid) == channel) {
         vmbi_relid_unmap(guest, channel);
     }
