@@ -28,11 +28,12 @@ struct vmb_channel;
 
 /** Where a channel is in its life. */
 enum vmb_channel_state {
-    VMB_CHANNEL_OFFERED = 1,  /**< Known, relid mapped, not open. */
-    VMB_CHANNEL_OPENING = 2,  /**< Rings being shared, or the host asked. */
-    VMB_CHANNEL_OPEN = 3,     /**< Running. */
-    VMB_CHANNEL_CLOSING = 4,  /**< No handler runs any more; the host is letting go. */
-    VMB_CHANNEL_RESCINDED = 5 /**< The host took it back; let go of it. */
+    VMB_CHANNEL_OFFERED = 1,   /**< Known, relid mapped, not open. */
+    VMB_CHANNEL_OPENING = 2,   /**< Rings being shared, or the host asked. */
+    VMB_CHANNEL_OPEN = 3,      /**< Running. */
+    VMB_CHANNEL_CLOSING = 4,   /**< No handler runs any more; the host is letting go. */
+    VMB_CHANNEL_RESCINDED = 5, /**< The host took it back; let go of it. */
+    VMB_CHANNEL_SUSPENDED = 6  /**< The bus sleeps; the device is expected back. */
 };
 
 /** Told once when a request on a channel has ended. Control plane. */

@@ -47,7 +47,8 @@ struct vmb_driver {
     void (*opened)(void *device, struct vmb_endpoint *endpoint);
     /**
      * The peer signalled, or may have: read until empty, go on writing if you waited for space.
-     * A deferred handler that leaves packets in the ring is called again.
+     * A deferred handler that leaves packets in the ring is called again at once, unless it waits
+     * for space (vmb_endpoint_wait_space()): then when there is space, or when packets come.
      */
     void (*on_event)(void *device);
     /**

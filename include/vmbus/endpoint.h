@@ -210,6 +210,22 @@ void vmb_endpoint_mask(struct vmb_endpoint *endpoint);
  */
 VMB_NODISCARD bool vmb_endpoint_unmask(struct vmb_endpoint *endpoint);
 
+/**
+ * The handler has returned: release, ask for signals again, and say whether it must run once more.
+ * For the cores; drivers need not.
+ *
+ * Packets that it has not seen are always a reason. Packets that it saw and left are one too,
+ * unless it waits for space to answer them: the peer signals that, and running before would only
+ * spin.
+ *
+ * @retval true   Run the handler again: no signal will come for what is there.
+ * @retval false  The next packet, or the space that is waited for, is signalled; or the ring is
+ *                broken.
+ *
+ * Context: isr-ok; reader and writer both, as a handler is.
+ */
+VMB_NODISCARD bool vmb_endpoint_rest(struct vmb_endpoint *endpoint);
+
 VMB_END_DECLS
 
 #endif /* VMB_ENDPOINT_H */

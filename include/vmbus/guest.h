@@ -96,6 +96,10 @@ struct vmb_guest_events {
      * offers the device again only after that. NULL: the library lets go by itself.
      */
     void (*rescinded)(void *context, struct vmb_channel *channel);
+    /** The end of vmb_guest_suspend() (power.h): VMB_OK, or VMB_ERR_TIMEOUT as for unload. */
+    void (*suspended)(void *context, vmb_status status);
+    /** After vmb_guest_resume(): the device is there again, closed, with a new relid. */
+    void (*resumed)(void *context, struct vmb_channel *channel);
     /** The end of vmb_guest_unload(): VMB_OK or VMB_ERR_TIMEOUT (then pages are not taken back). */
     void (*unloaded)(void *context, vmb_status status);
 };
@@ -147,6 +151,8 @@ struct vmb_guest_counters {
     uint64_t offers_refused; /**< Relid out of range or in use, or the channel limit reached. */
     uint64_t rescinds;
     uint64_t requests_timed_out;
+    uint64_t vps_stopped;  /**< VPs taken out of service. */
+    uint64_t stuck;        /**< Channels that were found hanging, each time they were. */
     uint64_t pages_leaked; /**< Pages that the host never confirmed to have let go. */
 };
 
@@ -260,7 +266,9 @@ VMB_NODISCARD vmb_status vmb_guest_connect(struct vmb_guest *guest);
 
 /**
  * Leave the bus: open channels are closed without ceremony, their `closed` is called, the host
- * is told, and when it has confirmed all shared pages are taken back. Ends with events.unloaded.
+ * is told, and when it has confirmed all shared pages are taken back. Ends with events.unloaded;
+ * from then on no pointer to a channel is valid. On a suspended bus (power.h) it gives up the
+ * devices that sleep.
  *
  * @retval VMB_OK               Under way.
  * @retval VMB_ERR_WRONG_STATE  Not connected, or already leaving.

@@ -31,7 +31,22 @@ VMB_INLINE uint32_t vmbi_pages_touched(uint32_t offset, uint32_t bytes)
 /* The number of the lowest set bit; @word is not 0. */
 VMB_INLINE uint32_t vmbi_lowest_bit(uintptr_t word)
 {
+#if defined(__riscv) && !defined(__riscv_zbb)
+    /* No instruction counts here, and the compiler would call a function that a kernel lacks. */
+    uint64_t bits = word;
+    uint32_t number = 0;
+    uint32_t half;
+
+    for (half = 32; half != 0; half /= 2) {
+        if ((bits & ((UINT64_C(1) << half) - 1)) == 0) {
+            bits >>= half;
+            number += half;
+        }
+    }
+    return number;
+#else
     return (uint32_t)(sizeof(word) == 8 ? __builtin_ctzll(word) : __builtin_ctz((uint32_t)word));
+#endif
 }
 
 #endif /* VMB_NUMBER_H */

@@ -138,3 +138,11 @@ bool vmb_endpoint_unmask(struct vmb_endpoint *endpoint)
     vmb_endpoint_release(endpoint);
     return vmb_ring_rx_unmask(&endpoint->rx);
 }
+
+bool vmb_endpoint_rest(struct vmb_endpoint *endpoint)
+{
+    if (!vmb_endpoint_unmask(endpoint) || endpoint->rx.broken) {
+        return false;
+    }
+    return vmb_ring_rx_unseen(&endpoint->rx) || !vmb_ring_tx_waits(&endpoint->tx);
+}

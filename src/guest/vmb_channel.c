@@ -21,6 +21,8 @@ enum vmb_channel_state vmb_channel_state(const struct vmb_channel *channel)
     case PHASE_CLOSE_TELLING:
     case PHASE_CLOSE_UNSHARING:
         return VMB_CHANNEL_CLOSING;
+    case PHASE_SUSPENDED:
+        return VMB_CHANNEL_SUSPENDED;
     case PHASE_OFFERED:
         return channel->rescinded ? VMB_CHANNEL_RESCINDED : VMB_CHANNEL_OFFERED;
     case PHASE_FREE:

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest in its caller's memory: sizes, beginning, end, VPs, and what can be asked about it. */
 #include <vmbus/guest.h>
-#include <vmbus/hv.h>
 
 #include "guest/vmb_guest_state.h"
 
@@ -117,6 +116,7 @@ vmb_status vmb_guest_init(void *memory, size_t memory_bytes,
     guest->deadline_ns = VMB_NEVER;
     guest->earliest_deadline_ns = VMB_NEVER;
     guest->next_open_id = 1;
+    guest->stopping_vp = VMB_VP_NONE;
     guest_lay_out(guest);
     vmb_atomic_store(&guest->scan_words, (uintptr_t)1,
                      VMB_RELAXED); /* Flag 0 is always looked at. */
@@ -127,28 +127,6 @@ vmb_status vmb_guest_init(void *memory, size_t memory_bytes,
 vmb_status vmb_guest_deinit(struct vmb_guest *guest)
 {
     return guest->state == BUS_DISCONNECTED ? VMB_OK : VMB_ERR_WRONG_STATE;
-}
-
-vmb_status vmb_guest_vp_start(struct vmb_guest *guest, uint32_t vp_index,
-                              void VMB_SHARED *message_page, void VMB_SHARED *event_page)
-{
-    struct guest_vp *vp;
-
-    if (vp_index >= guest->options.vp_count || message_page == NULL || event_page == NULL ||
-        (uintptr_t)message_page % VMB_PAGE_BYTES != 0 ||
-        (uintptr_t)event_page % VMB_PAGE_BYTES != 0) {
-        return VMB_ERR_INVALID_ARGUMENT;
-    }
-    vp = &guest->vps[vp_index];
-    if (vmb_atomic_load(&vp->flags, VMB_RELAXED) != NULL) {
-        return VMB_ERR_WRONG_STATE;
-    }
-    vmb_atomic_store(&vp->slot, (void *)vmb_hv_slot(message_page, GUEST_SINT), VMB_RELEASE);
-    /* Last, with the acquire in vmb_guest_on_interrupt(): whoever sees it sees the slot. */
-    vmb_atomic_store(&vp->flags, (void *)vmb_hv_event_flags(event_page, GUEST_SINT), VMB_RELEASE);
-    /* A message may lie there already, left by firmware: its interrupt has long been taken. */
-    vmb_atomic_store(&guest->message_waiting, 1, VMB_RELEASE);
-    return VMB_OK;
 }
 
 uint32_t vmb_guest_version(const struct vmb_guest *guest)

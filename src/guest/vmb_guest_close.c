@@ -59,7 +59,7 @@ void vmbi_quiesce(struct vmb_channel *channel, enum channel_phase phase)
 
 void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason)
 {
-    gate_close(&channel->gate);
+    vmbi_gate_close(&channel->gate);
     channel->end_status = reason;
     vmbi_quiesce(channel, PHASE_CLOSE_QUIESCING);
 }
@@ -110,7 +110,7 @@ bool vmbi_quiesce_poll(struct vmb_guest *guest)
         struct vmb_channel *channel = waiting;
 
         waiting = channel->next_quiescing;
-        if (guest->state == BUS_CONNECTED && gate_idle(&channel->gate) &&
+        if (guest->state == BUS_CONNECTED && vmbi_gate_idle(&channel->gate) &&
             vmbi_grace_over(&guest->grace, channel->grace_ticket)) {
             close_quiet(channel);
         } else {
@@ -171,7 +171,7 @@ void vmbi_channel_drop(struct vmb_channel *channel)
     if (channel->modify != MODIFY_NONE) {
         vmbi_modify_end(channel, VMB_ERR_GONE);
     }
-    gate_abandon(&channel->gate);
+    vmbi_gate_abandon(&channel->gate);
     channel->deadline_ns = VMB_NEVER;
     channel->phase = PHASE_OFFERED;
     channel->target_vp = VMB_VP_NONE;

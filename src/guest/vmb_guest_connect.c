@@ -67,12 +67,11 @@ static void contact_end(struct vmb_guest *guest, vmb_status status)
     }
 }
 
-vmb_status vmb_guest_connect(struct vmb_guest *guest)
+vmb_status vmbi_connect(struct vmb_guest *guest, uint32_t version)
 {
-    struct guest_vp *vp = &guest->vps[guest->options.connect_vp];
-
-    if (guest->state != BUS_DISCONNECTED || vmb_atomic_load(&vp->flags, VMB_RELAXED) == NULL ||
-        !contact_version_allowed(guest, guest->options.max_version)) {
+    if (guest->state != BUS_DISCONNECTED ||
+        guest->vps[guest->options.connect_vp].service != VP_IN ||
+        !contact_version_allowed(guest, version)) {
         return VMB_ERR_WRONG_STATE;
     }
     if (guest->platform.share_pages(guest->platform.context, CONTACT_PAGES,
@@ -82,10 +81,27 @@ vmb_status vmb_guest_connect(struct vmb_guest *guest)
     }
     guest->state = BUS_CONTACTING;
     guest->offers_told = false;
-    guest->unload_failed = false;
     guest->message_connection = VMB_CONNECTION_MESSAGE;
-    contact_ask(guest, guest->options.max_version);
+    guest->asking_version = version;
+    guest->contact_waiting = true;
     return VMB_OK;
+}
+
+/* R7: slots of the last connection's channels are used again when no VP holds their pointers. */
+void vmbi_contact_poll(struct vmb_guest *guest)
+{
+    if (guest->contact_waiting && vmbi_grace_over(&guest->grace, guest->leave_ticket)) {
+        guest->contact_waiting = false;
+        contact_ask(guest, guest->asking_version);
+    }
+}
+
+vmb_status vmb_guest_connect(struct vmb_guest *guest)
+{
+    if (guest->suspended_version != 0) {
+        return VMB_ERR_WRONG_STATE; /* Devices sleep: resume, or give them up by unload. */
+    }
+    return vmbi_connect(guest, guest->options.max_version);
 }
 
 void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message)
@@ -138,9 +154,11 @@ static void contact_accepted(struct vmb_guest *guest,
 void vmbi_on_version_response(struct vmb_guest *guest,
                               const struct vmb_msg_version_response *response)
 {
-    uint32_t lower = vmb_version_next_lower(guest->asking_version);
+    /* A system that wakes goes on as it was, or not at all. */
+    uint32_t lower =
+        guest->suspended_version != 0 ? 0 : vmb_version_next_lower(guest->asking_version);
 
-    if (guest->state != BUS_CONTACTING || guest->contact_post.queued) {
+    if (guest->state != BUS_CONTACTING || guest->contact_waiting || guest->contact_post.queued) {
         vmbi_unexpected(guest, VMB_MSG_VERSION_RESPONSE, 0);
         return;
     }
@@ -178,10 +196,22 @@ void vmbi_offers_requested(struct vmb_guest *guest, vmb_status status)
 /* ---- Leaving ----------------------------------------------------------------------------------
  */
 
+static void unload_tell(struct vmb_guest *guest, vmb_status status)
+{
+    if (guest->events.unloaded != NULL) {
+        guest->events.unloaded(guest->events.context, status);
+    }
+}
+
 vmb_status vmb_guest_unload(struct vmb_guest *guest)
 {
     uint32_t index;
 
+    if (guest->state == BUS_DISCONNECTED && guest->suspended_version != 0) {
+        vmbi_resume_end(guest); /* Give up what sleeps. */
+        unload_tell(guest, VMB_OK);
+        return VMB_OK;
+    }
     if (guest->state != BUS_CONNECTED) {
         return VMB_ERR_WRONG_STATE;
     }
@@ -190,7 +220,7 @@ vmb_status vmb_guest_unload(struct vmb_guest *guest)
         struct vmb_channel *channel = &guest->channel_memory[index];
 
         if (channel->phase != PHASE_FREE) {
-            gate_close(&channel->gate);
+            vmbi_gate_close(&channel->gate);
         }
     }
     guest->leave_ticket = vmbi_grace_begin(&guest->grace);
@@ -210,7 +240,7 @@ static bool leave_is_quiet(struct vmb_guest *guest)
 
         /* An opening holds its own gate: nobody is inside. */
         if (channel->phase != PHASE_FREE && channel->phase != PHASE_OPEN_ASKING &&
-            !gate_idle(&channel->gate)) {
+            !vmbi_gate_idle(&channel->gate)) {
             return false;
         }
     }
@@ -232,6 +262,7 @@ void vmbi_leave_poll(struct vmb_guest *guest)
         }
     }
     vmbi_gpadls_forget(guest);
+    vmbi_tl_forget(guest);
     vmbi_post_cancel(guest, &guest->offers_post);
     guest->deadline_ns = VMB_NEVER;
     vmbi_post_queue(guest, &guest->unload_post, POST_UNLOAD);
@@ -240,25 +271,35 @@ void vmbi_leave_poll(struct vmb_guest *guest)
 /* The bus is left. Memory goes back only if the host confirmed. */
 static void unload_end(struct vmb_guest *guest, vmb_status status)
 {
+    bool suspending = guest->suspending;
     uint32_t index;
 
     guest->contact_doubtful = status != VMB_OK;
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        struct vmb_channel *channel = &guest->channel_memory[index];
-
-        if (channel->phase != PHASE_FREE) {
-            vmbi_rings_leave(channel, status == VMB_OK);
-            vmbi_channel_free(channel);
-        }
-    }
-    guest->quiescing = NULL;
-    contact_unshare(guest);
     guest->state = BUS_DISCONNECTED;
     guest->version = 0;
     guest->features = 0;
+    guest->suspending = false;
     guest->deadline_ns = VMB_NEVER;
-    if (guest->events.unloaded != NULL) {
-        guest->events.unloaded(guest->events.context, status);
+    guest->quiescing = NULL;
+    contact_unshare(guest);
+    for (index = 0; index < guest->options.channel_limit; index++) {
+        struct vmb_channel *channel = &guest->channel_memory[index];
+
+        if (channel->phase == PHASE_FREE) {
+            continue;
+        }
+        vmbi_rings_leave(channel, status == VMB_OK);
+        if (suspending) {
+            vmbi_suspend_channel(channel);
+        } else {
+            vmbi_channel_free(channel);
+        }
+    }
+    guest->leave_ticket = vmbi_grace_begin(&guest->grace);
+    if (!suspending) {
+        unload_tell(guest, status);
+    } else if (guest->events.suspended != NULL) {
+        guest->events.suspended(guest->events.context, status);
     }
 }
 

@@ -20,15 +20,15 @@ static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uin
         vmbi_count(&vp->stray_unmapped); /* R8. */
         return VMB_GUEST_WORK_NONE;
     }
-    switch (gate_event(&channel->gate)) {
-    case GATE_CLOSED:
+    switch (vmbi_gate_event(&channel->gate)) {
+    case VMBI_GATE_CLOSED:
         vmbi_count(&vp->stray_closed);
         return VMB_GUEST_WORK_NONE;
-    case GATE_COALESCED:
+    case VMBI_GATE_COALESCED:
         vmbi_count(&vp->coalesced);
         (void)vmb_atomic_fetch_add(&channel->coalesced, (uintptr_t)1, VMB_RELAXED);
         return VMB_GUEST_WORK_NONE;
-    case GATE_START:
+    case VMBI_GATE_START:
         break;
     }
     if (channel->notify == VMB_NOTIFY_DEFERRED) {
@@ -36,7 +36,7 @@ static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uin
         vmbi_channel_make_due(guest, relid, vp_index);
         return VMB_GUEST_WORK_RUN;
     }
-    if (!gate_claim(&channel->gate)) {
+    if (!vmbi_gate_claim(&channel->gate)) {
         vmbi_count(&vp->stray_closed); /* Closed between the two: nothing is owed any more. */
         return VMB_GUEST_WORK_NONE;
     }

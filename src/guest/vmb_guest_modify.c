@@ -34,8 +34,7 @@ vmb_status vmb_channel_set_target_vp(struct vmb_channel *channel, uint32_t vp,
     if (guest->version < VMB_VERSION_4_1) {
         return VMB_ERR_VERSION;
     }
-    if (vp >= guest->options.vp_count ||
-        vmb_atomic_load(&guest->vps[vp].flags, VMB_RELAXED) == NULL) {
+    if (vp >= guest->options.vp_count || guest->vps[vp].service != VP_IN) {
         return VMB_ERR_INVALID_ARGUMENT;
     }
     if (channel->modify != MODIFY_NONE) {

@@ -57,8 +57,27 @@ static struct vmb_channel *offer_take_slot(struct vmb_guest *guest,
 /* Nothing points at the channel any more: unmap it, and tell the host when no VP holds it. */
 static void offer_release(struct vmb_channel *channel)
 {
+    channel->let_go = true;
+    if (channel->relid == VMB_RELID_NONE) {
+        vmbi_channel_free(channel); /* Lost in a sleep: unmapped long ago, and nothing to say. */
+        return;
+    }
     vmbi_relid_unmap(channel->guest, channel);
     vmbi_quiesce(channel, PHASE_RELEASE_QUIESCING);
+}
+
+/* A device that slept is there again: another number, perhaps another connection (R11). */
+static void offer_resumed(struct vmb_channel *channel, const struct vmb_msg_offer *offer)
+{
+    struct vmb_guest *guest = channel->guest;
+
+    channel->offer = *offer;
+    channel->relid = offer->relid;
+    channel->phase = PHASE_OFFERED;
+    vmbi_relid_map(guest, channel);
+    if (guest->events.resumed != NULL) {
+        guest->events.resumed(guest->events.context, channel);
+    }
 }
 
 void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
@@ -71,6 +90,11 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
         guest->counters.offers_refused++;
         vmbi_guest_log(guest, VMB_LOG_WARNING, "offer refused: out of range or in use", "relid",
                        offer->relid);
+        return;
+    }
+    channel = vmbi_resume_find(guest, offer);
+    if (channel != NULL) {
+        offer_resumed(channel, offer);
         return;
     }
     channel = offer_take_slot(guest, offer);
@@ -89,7 +113,7 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
         offer_release(channel);
         return;
     }
-    if (guest->events.offered != NULL) {
+    if (!vmbi_tl_takes_offer(guest, channel) && guest->events.offered != NULL) {
         guest->events.offered(guest->events.context, channel);
     }
 }
@@ -134,7 +158,8 @@ void vmbi_rescind_settled(struct vmb_channel *channel)
 {
     struct vmb_guest *guest = channel->guest;
 
-    if (channel->rescind_told || guest->state != BUS_CONNECTED) {
+    if (channel->rescind_told ||
+        (guest->state != BUS_CONNECTED && channel->relid != VMB_RELID_NONE)) {
         return;
     }
     channel->rescind_told = true;
@@ -150,21 +175,29 @@ void vmbi_rescind_settled(struct vmb_channel *channel)
 
 vmb_status vmb_channel_let_go(struct vmb_channel *channel)
 {
-    if (channel->phase != PHASE_OFFERED || !channel->rescind_told) {
+    struct vmb_guest *guest = channel->guest;
+    /* RelIdReleased is the last message that may name the relid: GPADLs come before it. */
+    bool fenced = guest->fence_gpadl.state != GPADL_NONE && guest->fence_gpadl.channel == channel;
+
+    if (channel->phase != PHASE_OFFERED || !channel->rescind_told || channel->let_go) {
         return VMB_ERR_WRONG_STATE;
     }
-    if (channel->gpadl_count != 0) {
-        return VMB_ERR_BUSY; /* RelIdReleased is the last message that may name the relid. */
+    if (channel->gpadl_count > (fenced ? 1u : 0u)) {
+        return VMB_ERR_BUSY;
     }
-    offer_release(channel);
+    if (fenced) {
+        channel->let_go = true; /* Ours is the only one left; it ends by itself. */
+    } else {
+        offer_release(channel);
+    }
     return VMB_OK;
 }
 
-/* An embedder that does not want to know of rescinds holds nothing but GPADLs. */
+/* The last GPADL is gone: release a channel that waited for it, or that nobody asked to keep. */
 void vmbi_let_go_unasked(struct vmb_channel *channel)
 {
-    if (channel->guest->events.rescinded == NULL && channel->rescind_told &&
-        channel->phase == PHASE_OFFERED && channel->gpadl_count == 0) {
+    if (channel->rescind_told && channel->phase == PHASE_OFFERED && channel->gpadl_count == 0 &&
+        (channel->let_go || channel->guest->events.rescinded == NULL)) {
         offer_release(channel);
     }
 }
@@ -183,6 +216,7 @@ void vmbi_channel_free(struct vmb_channel *channel)
 {
     struct vmb_guest *guest = channel->guest;
 
+    channel->let_go = false;
     if (vmb_guest_relid2channel(guest, channel->relid) == channel) {
         vmbi_relid_unmap(guest, channel);
     }

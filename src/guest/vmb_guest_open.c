@@ -14,8 +14,7 @@ static bool open_vp_allowed(const struct vmb_guest *guest, uint32_t vp)
     if (vp == VMB_VP_NONE) {
         return true;
     }
-    return vp < guest->options.vp_count &&
-           vmb_atomic_load(&guest->vps[vp].flags, VMB_RELAXED) != NULL;
+    return vp < guest->options.vp_count && guest->vps[vp].service == VP_IN;
 }
 
 static uint32_t open_pages(uint32_t wished, uint32_t of_driver)
@@ -88,7 +87,7 @@ static void open_rings_shared(void *context, struct vmb_gpadl *gpadl, vmb_status
     }
     if (status == VMB_OK && !channel->rescinded) {
         vmbi_relid_forget_flags(channel->guest, channel->relid);
-        gate_open_held(&channel->gate);
+        vmbi_gate_open_held(&channel->gate);
         channel->phase = PHASE_OPEN_ASKING;
         vmbi_post_queue(channel->guest, &channel->post, POST_OPEN);
         return;
@@ -186,7 +185,7 @@ void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *mess
 void vmbi_open_posted(struct vmb_channel *channel, vmb_status status)
 {
     if (status != VMB_OK) {
-        gate_abandon(&channel->gate);
+        vmbi_gate_abandon(&channel->gate);
         vmbi_close_unshare(channel, status);
         return;
     }
@@ -214,7 +213,7 @@ static void open_succeeded(struct vmb_channel *channel)
     if (channel->target_vp != VMB_VP_NONE) {
         vmbi_channel_start(channel->guest, channel, vp);
     } else {
-        (void)gate_finish(&channel->gate, false);
+        (void)vmbi_gate_finish(&channel->gate);
     }
     open_end(channel, VMB_OK);
 }
@@ -235,7 +234,7 @@ void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_resu
         return;
     }
     channel->host_status = result->status;
-    gate_abandon(&channel->gate);
+    vmbi_gate_abandon(&channel->gate);
     vmbi_close_unshare(channel, VMB_ERR_REFUSED);
 }
 
@@ -244,7 +243,7 @@ void vmbi_open_rescinded(struct vmb_channel *channel)
 {
     vmbi_post_cancel(channel->guest, &channel->post);
     channel->deadline_ns = VMB_NEVER;
-    gate_abandon(&channel->gate);
+    vmbi_gate_abandon(&channel->gate);
     vmbi_close_unshare(channel, VMB_ERR_GONE);
 }
 
@@ -252,7 +251,7 @@ void vmbi_open_rescinded(struct vmb_channel *channel)
 void vmbi_open_timeout(struct vmb_channel *channel)
 {
     channel->deadline_ns = VMB_NEVER;
-    gate_abandon(&channel->gate);
+    vmbi_gate_abandon(&channel->gate);
     channel->end_status = VMB_ERR_TIMEOUT;
     channel->phase = PHASE_CLOSE_TELLING;
     vmbi_post_queue(channel->guest, &channel->post, POST_CLOSE);

@@ -4,6 +4,8 @@
  * state of whoever queued, and is written down when its turn has come; so nothing is buffered and
  * nothing can overflow. A hypervisor short of buffers makes the first one wait, and all behind it.
  */
+#include <vmbus/tl_connect.h>
+
 #include "guest/vmb_guest_state.h"
 
 #define OUTBOX_OWNER(type, member, post)                                                           \
@@ -89,6 +91,9 @@ static void outbox_build(struct vmb_guest *guest, struct vmb_post *post,
     case POST_GPADL_TEARDOWN:
         vmbi_gpadl_build(OUTBOX_OWNER(vmb_gpadl, post, post), message);
         break;
+    case POST_TL_CONNECT:
+        vmbi_tl_build(OUTBOX_OWNER(vmb_tl_connect, post, post), message);
+        break;
     }
 }
 
@@ -121,6 +126,9 @@ static bool outbox_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_st
         return vmbi_gpadl_posted(OUTBOX_OWNER(vmb_gpadl, post, post), status);
     case POST_GPADL_TEARDOWN:
         vmbi_gpadl_teardown_posted(OUTBOX_OWNER(vmb_gpadl, post, post), status);
+        return false;
+    case POST_TL_CONNECT:
+        vmbi_tl_posted(OUTBOX_OWNER(vmb_tl_connect, post, post), status);
         return false;
     }
     return false;

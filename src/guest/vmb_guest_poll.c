@@ -43,6 +43,7 @@ static void poll_handle(struct vmb_guest *guest, const struct vmb_message *messa
             break;
         }
         guest->offers_told = true;
+        vmbi_resume_end(guest);
         if (guest->events.offers_delivered != NULL) {
             guest->events.offers_delivered(guest->events.context);
         }
@@ -55,6 +56,9 @@ static void poll_handle(struct vmb_guest *guest, const struct vmb_message *messa
         break;
     case VMB_MSG_GPADL_TORNDOWN:
         vmbi_on_gpadl_torndown(guest, &message->u.gpadl_torndown);
+        break;
+    case VMB_MSG_TL_CONNECT_RESULT:
+        vmbi_on_tl_result(guest, &message->u.tl_connect_result);
         break;
     case VMB_MSG_MODIFY_CHANNEL_RESPONSE:
         vmbi_on_modify_response(guest, &message->u.modify_channel_response);
@@ -201,6 +205,7 @@ static void poll_deadlines(struct vmb_guest *guest)
         }
     }
     earliest_ns = vmbi_gpadl_timeouts(guest, now_ns, earliest_ns);
+    earliest_ns = vmbi_tl_timeouts(guest, now_ns, earliest_ns);
     earliest_ns = guest->deadline_ns < earliest_ns ? guest->deadline_ns : earliest_ns;
     if (earliest_ns < guest->earliest_deadline_ns) {
         guest->earliest_deadline_ns = earliest_ns;
@@ -222,7 +227,9 @@ bool vmb_guest_poll(struct vmb_guest *guest)
     poll_deadlines(guest);
     (void)vmbi_grace_poll(&guest->grace, poll_section, guest);
     (void)vmbi_quiesce_poll(guest);
+    vmbi_contact_poll(guest);
     vmbi_leave_poll(guest);
+    vmbi_vp_stop_poll(guest);
     return vmbi_outbox_poll(guest) || more;
 }
 
@@ -235,7 +242,8 @@ uint64_t vmb_guest_next_deadline_ns(const struct vmb_guest *guest)
 
         next_ns = post_ns < next_ns ? post_ns : next_ns;
     }
-    if (guest->quiescing != NULL || guest->state == BUS_LEAVING) {
+    if (guest->quiescing != NULL || guest->contact_waiting || guest->state == BUS_LEAVING ||
+        guest->stopping_vp != VMB_VP_NONE) {
         uint64_t look_ns = guest->platform.now_ns(guest->platform.context) + QUIESCE_POLL_NS;
 
         next_ns = look_ns < next_ns ? look_ns : next_ns;

@@ -33,18 +33,18 @@ static void run_later(struct vmb_guest *guest, struct vmb_channel *channel, uint
 /* In the interrupt; bounded, since a host can signal faster than we drain (R10). */
 static void run_direct(struct vmb_guest *guest, struct vmb_channel *channel, uint32_t vp)
 {
-    uint32_t runs;
+    uint32_t runs = 0;
 
-    for (runs = 1;; runs++) {
+    do {
         run_handler(channel);
-        if (!gate_finish(&channel->gate, runs < DIRECT_RERUNS)) {
+        if (!vmbi_gate_finish(&channel->gate)) {
             return;
         }
-        if (runs == DIRECT_RERUNS) {
+        if (++runs == DIRECT_RUNS) {
             run_later(guest, channel, vp);
             return;
         }
-    }
+    } while (vmbi_gate_claim(&channel->gate)); /* False: closed, or somebody else is at it. */
 }
 
 /*
@@ -55,10 +55,10 @@ static void run_deferred(struct vmb_guest *guest, struct vmb_channel *channel, u
 {
     vmb_endpoint_mask(&channel->endpoint);
     run_handler(channel);
-    if (vmb_endpoint_unmask(&channel->endpoint) && !channel->endpoint.rx.broken) {
-        gate_owe(&channel->gate); /* More came, or the handler left some: no signal will say so. */
+    if (vmb_endpoint_rest(&channel->endpoint)) {
+        vmbi_gate_owe(&channel->gate); /* No signal will say so. */
     }
-    if (gate_finish(&channel->gate, false)) {
+    if (vmbi_gate_finish(&channel->gate)) {
         run_later(guest, channel, vp);
     }
 }
@@ -87,7 +87,8 @@ bool vmb_channel_rearm(struct vmb_channel *channel)
     bool more = vmb_endpoint_unmask(&channel->endpoint) && !channel->endpoint.rx.broken;
 
     if (!more) {
-        more = gate_finish(&channel->gate, true); /* An event that came while we polled. */
+        /* An event that came while we polled: ours, unless an interrupt has just taken it. */
+        more = vmbi_gate_finish(&channel->gate) && vmbi_gate_claim(&channel->gate);
     }
     if (more) {
         vmb_endpoint_mask(&channel->endpoint);
@@ -104,7 +105,7 @@ static uintptr_t run_word(struct vmb_guest *guest, uint32_t vp_index, uintptr_t 
             vmb_guest_relid2channel(guest, first_relid + vmbi_lowest_bit(bits));
 
         bits &= bits - 1;
-        if (channel != NULL && gate_claim(&channel->gate)) {
+        if (channel != NULL && vmbi_gate_claim(&channel->gate)) {
             (*budget)--;
             vmbi_channel_start(guest, channel, vp_index);
         }

@@ -14,8 +14,8 @@
 #include <vmbus/platform/atomic.h>
 #include <vmbus/platform/string.h>
 
+#include "base/vmb_gate.h"
 #include "base/vmb_shm.h"
-#include "guest/vmb_gate.h"
 #include "guest/vmb_grace.h"
 
 /* Words of a bit for each relid. */
@@ -24,8 +24,8 @@
 #define LEGACY_HALF_BYTES 2048u
 /* SINT of VMBus (TLFS 11.4 leaves it to the guest; every guest and host agrees on 2). */
 #define GUEST_SINT 2u
-/* How often a direct handler runs again in one interrupt before it is made due instead (R10). */
-#define DIRECT_RERUNS 8u
+/* How often a direct handler runs in one interrupt before it is made due instead (R10). */
+#define DIRECT_RUNS 8u
 /* Messages taken, and messages posted, in one call of vmb_guest_poll(). */
 #define POLL_BATCH 64u
 
@@ -45,7 +45,8 @@ enum post_kind {
     POST_RELEASE,
     POST_MODIFY,
     POST_GPADL,
-    POST_GPADL_TEARDOWN
+    POST_GPADL_TEARDOWN,
+    POST_TL_CONNECT
 };
 
 enum bus_state {
@@ -67,7 +68,8 @@ enum channel_phase {
     PHASE_CLOSE_TELLING,     /* CloseChannel is queued. */
     PHASE_CLOSE_UNSHARING,   /* The ring GPADL is being torn down. */
     PHASE_RELEASE_QUIESCING, /* Unmapped; a VP may still hold the pointer. */
-    PHASE_RELEASE_TELLING    /* RelIdReleased is queued. */
+    PHASE_RELEASE_TELLING,   /* RelIdReleased is queued. */
+    PHASE_SUSPENDED          /* The bus sleeps, or woke and has not offered it again. */
 };
 
 enum gpadl_state {
@@ -77,6 +79,13 @@ enum gpadl_state {
     GPADL_READY,
     GPADL_REVOKING, /* GpadlTeardown is queued. */
     GPADL_REVOKED   /* Posted, not confirmed. */
+};
+
+enum vp_service {
+    VP_OUT = 0,  /* Not started, or stopped. */
+    VP_IN,       /* Takes interrupts. */
+    VP_STOPPING, /* Its channels are moving away. */
+    VP_EMPTY     /* No channel targets it; the port is about to mask its SINT. */
 };
 
 enum modify_state {
@@ -103,6 +112,8 @@ struct vmb_channel {
     uint8_t modify;
     bool rescinded;
     bool rescind_told;
+    bool let_go; /* By its user, while something of ours still kept it. */
+    bool stuck_seen;
     bool doubtful_rings; /* The host may still hold the rings of an earlier life. */
     uint32_t target_vp;
     uint32_t wanted_vp; /* Of the retarget under way. */
@@ -127,6 +138,9 @@ struct vmb_channel {
     struct vmb_pages ring_pages;
     uint32_t tx_pages;
     uint32_t rx_pages;
+    uint32_t stuck_read_offset;   /* Where the host's packets began at the last look. */
+    uintptr_t stuck_runs;         /* And how often the handler had run. */
+    uintptr_t balance_interrupts; /* Interrupts counted at the last rebalancing. */
     uint64_t opens;
     uint64_t retargets;
     struct vmb_ring_counters tx_past; /* Sums of earlier lives. */
@@ -155,6 +169,11 @@ struct guest_vp {
     VMB_CACHE_ALIGNED vmbi_section running;
     uint32_t run_word; /* Where the next run goes on, so that no channel starves. */
 
+    /* control */
+    uint8_t service; /* enum vp_service */
+    bool gives;      /* While rebalancing: it may still have a channel to give away, */
+    uint64_t load;   /* and the recent interrupts of its channels. */
+
     /* Channels that are due on this VP. Set by any VP's interrupt and the control plane. */
     VMB_CACHE_ALIGNED vmb_atomic_word ready[RELID_WORDS];
 };
@@ -178,7 +197,9 @@ struct vmb_guest {
     bool offers_told;
     bool
         contact_doubtful; /* The host may hold the contact pages of an attempt it never answered. */
-    bool unload_failed;
+    bool contact_waiting; /* For VPs to leave what the last connection had. */
+    bool suspending;      /* The unload under way keeps the devices. */
+    uint32_t suspended_version; /* To come back with; 0 if no device sleeps. */
     uint32_t asking_version;
     uint32_t version;
     uint32_t features;
@@ -192,6 +213,17 @@ struct vmb_guest {
     struct vmb_channel *free_channels;
     struct vmb_channel *quiescing;
     struct vmb_gpadl *gpadls;
+    struct vmb_tl_connect *tl_connects;
+    uint32_t stopping_vp; /* VMB_VP_NONE if none is. */
+    bool stop_fenced;
+    vmb_status stop_status;
+    struct vmb_channel *stop_moved; /* One that was moved away. */
+    void (*stop_done)(void *context, uint32_t vp, vmb_status status);
+    void *stop_context;
+    struct vmb_gpadl fence_gpadl;
+    struct vmb_gpadl_range fence_range;
+    bool crash_said;
+    uint64_t crash_deadline_ns;
     struct vmbi_grace grace;
     uint32_t leave_ticket;
     uint64_t deadline_ns;          /* Of the bus's own request. */
@@ -223,6 +255,7 @@ void vmbi_post_cancel(struct vmb_guest *guest, struct vmb_post *post);
 bool vmbi_outbox_poll(struct vmb_guest *guest);
 
 /* vmb_guest_connect.c */
+vmb_status vmbi_connect(struct vmb_guest *guest, uint32_t version);
 void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message);
 void vmbi_contact_posted(struct vmb_guest *guest, vmb_status status);
 void vmbi_offers_requested(struct vmb_guest *guest, vmb_status status);
@@ -230,6 +263,7 @@ void vmbi_unload_posted(struct vmb_guest *guest, vmb_status status);
 void vmbi_on_version_response(struct vmb_guest *guest,
                               const struct vmb_msg_version_response *response);
 void vmbi_on_unload_complete(struct vmb_guest *guest);
+void vmbi_contact_poll(struct vmb_guest *guest);
 void vmbi_leave_poll(struct vmb_guest *guest);
 void vmbi_bus_timeout(struct vmb_guest *guest);
 
@@ -240,6 +274,23 @@ void vmbi_rescind_settled(struct vmb_channel *channel);
 void vmbi_let_go_unasked(struct vmb_channel *channel);
 void vmbi_channel_free(struct vmb_channel *channel);
 void vmbi_release_posted(struct vmb_channel *channel, vmb_status status);
+
+/* vmb_guest_suspend.c */
+void vmbi_suspend_channel(struct vmb_channel *channel);
+struct vmb_channel *vmbi_resume_find(struct vmb_guest *guest, const struct vmb_msg_offer *offer);
+void vmbi_resume_end(struct vmb_guest *guest);
+
+/* vmb_guest_vp.c */
+void vmbi_vp_stop_poll(struct vmb_guest *guest);
+
+/* vmb_guest_tl_connect.c */
+struct vmb_tl_connect;
+void vmbi_tl_build(const struct vmb_tl_connect *connect, struct vmb_message *message);
+void vmbi_tl_posted(struct vmb_tl_connect *connect, vmb_status status);
+bool vmbi_tl_takes_offer(struct vmb_guest *guest, struct vmb_channel *channel);
+void vmbi_on_tl_result(struct vmb_guest *guest, const struct vmb_msg_tl_connect_result *result);
+uint64_t vmbi_tl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns);
+void vmbi_tl_forget(struct vmb_guest *guest);
 
 /* vmb_guest_open.c */
 void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *message);

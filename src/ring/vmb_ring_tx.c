@@ -375,7 +375,6 @@ vmb_status vmb_ring_tx_wait_space(struct vmb_ring_tx *tx, uint32_t packet_bytes)
         return status;
     }
     if (space_bytes < packet_bytes) {
-        tx->counters.full++;
         return VMB_ERR_RING_FULL;
     }
     ring_tx_forget_wait(tx);
@@ -388,4 +387,9 @@ uint32_t vmb_ring_tx_free_bytes(struct vmb_ring_tx *tx)
 
     (void)ring_tx_refresh(tx, &space_bytes);
     return space_bytes;
+}
+
+bool vmb_ring_tx_waits(struct vmb_ring_tx *tx)
+{
+    return tx->pending_bytes != 0 && vmb_ring_tx_free_bytes(tx) < tx->pending_bytes && !tx->broken;
 }

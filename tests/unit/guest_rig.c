@@ -137,6 +137,21 @@ static void rig_unloaded(void *context, vmb_status status)
     rig->unloaded_status = status;
 }
 
+static void rig_suspended(void *context, vmb_status status)
+{
+    struct rig *rig = context;
+
+    rig->suspended_count++;
+    rig->suspended_status = status;
+}
+
+static void rig_resumed(void *context, struct vmb_channel *channel)
+{
+    struct rig *rig = context;
+
+    rig->resumed[rig->resumed_count++ % 64] = channel;
+}
+
 static void *rig_pages(uint32_t count)
 {
     void *pages = aligned_alloc(VMB_PAGE_BYTES, (size_t)count * VMB_PAGE_BYTES);
@@ -172,6 +187,8 @@ void rig_start(struct rig *rig, const struct vmb_guest_options *options)
     events.offers_delivered = rig_delivered;
     events.rescinded = rig_rescinded;
     events.unloaded = rig_unloaded;
+    events.suspended = rig_suspended;
+    events.resumed = rig_resumed;
     rig->now_ns = 1000;
     rig->message_pages = rig_pages(RIG_VPS);
     rig->event_pages = rig_pages(RIG_VPS);

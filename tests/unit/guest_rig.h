@@ -51,6 +51,10 @@ struct rig {
     uint32_t rescinded_count;
     struct vmb_channel *rescinded;
     bool let_go_at_once;
+    uint32_t suspended_count;
+    vmb_status suspended_status;
+    uint32_t resumed_count;
+    struct vmb_channel *resumed[64];
     uint32_t unloaded_count;
     vmb_status unloaded_status;
     uint32_t run_ready_count;

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The gate of a channel: one word that decides who runs its handler (design rules R4, R5, R6).
+ *
+ *     OPEN      events may start the handler
+ *     RUNNING   somebody owns the handler: a VP in it, a poller, or the control plane opening
+ *     PENDING   an event came that no handler start has answered yet
+ *
+ * Guests and hosts have the same one. The word is the only thing that events, handlers and the
+ * control plane share about a channel, and every change of it is one atomic read-modify-write, so
+ * they agree on one order of events, starts, ends and closes. What each order is for:
+ *
+ *   release when RUNNING is given up    pairs with   acquire when RUNNING is taken: one run's
+ *                                                    writes to the device are seen by the next.
+ *   release when OPEN is set            pairs with   acquire of the event that finds it set: what
+ *                                                    opening prepared is seen by the handler.
+ *   release when RUNNING is given up    pairs with   acquire in vmbi_gate_idle(): what the last run
+ * did is seen by whoever closes.
+ *
+ * An event adds PENDING with release so that what the interrupted VP saw (the host's packet) is
+ * seen by the owner that answers it, which takes PENDING away with acquire.
+ */
+#ifndef VMB_GATE_H
+#define VMB_GATE_H
+
+#include <vmbus/platform/atomic.h>
+#include <vmbus/types.h>
+
+#define VMBI_GATE_OPEN    1u
+#define VMBI_GATE_RUNNING 2u
+#define VMBI_GATE_PENDING 4u
+
+/* What an event means for the VP that brought it. */
+enum vmbi_gate_duty {
+    VMBI_GATE_CLOSED,    /* Not open: the event is a stray. */
+    VMBI_GATE_COALESCED, /* The owner, or whoever is about to be, will answer it too. */
+    VMBI_GATE_START      /* It is up to us to see the handler started: claim it, or make it due. */
+};
+
+/* An event came. The first to find the gate neither running nor pending gets the duty. */
+VMB_INLINE enum vmbi_gate_duty vmbi_gate_event(vmb_atomic_u32 *gate)
+{
+    uint32_t before = vmb_atomic_fetch_or(gate, VMBI_GATE_PENDING, VMB_ACQ_REL);
+
+    if ((before & VMBI_GATE_OPEN) == 0) {
+        return VMBI_GATE_CLOSED;
+    }
+    return (before & (VMBI_GATE_RUNNING | VMBI_GATE_PENDING)) != 0 ? VMBI_GATE_COALESCED
+                                                                   : VMBI_GATE_START;
+}
+
+/* Become the owner and take the pending event. False: closed, owned, or answered meanwhile. */
+VMB_INLINE bool vmbi_gate_claim(vmb_atomic_u32 *gate)
+{
+    uint32_t expected = VMBI_GATE_OPEN | VMBI_GATE_PENDING;
+
+    return vmb_atomic_compare_exchange(gate, &expected, VMBI_GATE_OPEN | VMBI_GATE_RUNNING,
+                                       VMB_ACQUIRE, VMB_RELAXED);
+}
+
+/*
+ * Stop owning. True: events came meanwhile and the gate is open; it is up to us to see the handler
+ * started again, by claiming once more or by making the channel due. Nobody else will: with PENDING
+ * set, later events count on us.
+ */
+VMB_INLINE bool vmbi_gate_finish(vmb_atomic_u32 *gate)
+{
+    uint32_t before = vmb_atomic_fetch_and(gate, ~VMBI_GATE_RUNNING, VMB_RELEASE);
+
+    return (before & (VMBI_GATE_OPEN | VMBI_GATE_PENDING)) == (VMBI_GATE_OPEN | VMBI_GATE_PENDING);
+}
+
+/*
+ * Open with the opener as owner: events are kept, not lost and not answered, until the opener
+ * finishes. Only for a gate that is closed and idle, so nobody else changes it but stray events,
+ * whose PENDING is owed to nobody and is overwritten.
+ */
+VMB_INLINE void vmbi_gate_open_held(vmb_atomic_u32 *gate)
+{
+    vmb_atomic_store(gate, VMBI_GATE_OPEN | VMBI_GATE_RUNNING, VMB_RELEASE);
+}
+
+/* The opener owes the handler one start in any case: events may have come before it could see. */
+VMB_INLINE void vmbi_gate_owe(vmb_atomic_u32 *gate)
+{
+    (void)vmb_atomic_fetch_or(gate, VMBI_GATE_PENDING, VMB_RELAXED);
+}
+
+/* From here on no handler starts. One may be running: see vmbi_gate_idle(). */
+VMB_INLINE void vmbi_gate_close(vmb_atomic_u32 *gate)
+{
+    (void)vmb_atomic_fetch_and(gate, ~VMBI_GATE_OPEN, VMB_ACQ_REL);
+}
+
+/* The opener gives up: nothing ran, nothing is owed. */
+VMB_INLINE void vmbi_gate_abandon(vmb_atomic_u32 *gate)
+{
+    vmb_atomic_store(gate, 0, VMB_RELAXED);
+}
+
+/* True once nobody owns the handler. Of use after vmbi_gate_close(). */
+VMB_INLINE bool vmbi_gate_idle(vmb_atomic_u32 *gate)
+{
+    return (vmb_atomic_load(gate, VMB_ACQUIRE) & VMBI_GATE_RUNNING) == 0;
+}
+
+#endif /* VMB_GATE_H */

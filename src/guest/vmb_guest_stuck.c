@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking for channels that hang; see stuck.h. */
+#include <vmbus/stuck.h>
+
+#include "guest/vmb_guest_state.h"
+
+static bool stuck_flag_set(struct vmb_guest *guest, uint32_t relid)
+{
+    uint32_t index;
+
+    for (index = 0; index < guest->options.vp_count; index++) {
+        void *flags = vmb_atomic_load(&guest->vps[index].flags, VMB_ACQUIRE);
+
+        if (flags != NULL && (vmbi_shm_load_word(flags, relid / VMBI_WORD_BITS, VMB_RELAXED) >>
+                                  relid % VMBI_WORD_BITS &
+                              1u) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Unread packets that were there at the last look, and nobody has run since. */
+static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *report)
+{
+    const struct vmb_endpoint *endpoint = &channel->endpoint;
+    uintptr_t runs = vmb_atomic_load(&channel->handler_runs, VMB_RELAXED);
+    uint32_t gate = vmb_atomic_load(&channel->gate, VMB_ACQUIRE);
+    bool same;
+
+    if ((gate & VMBI_GATE_RUNNING) != 0 ||
+        vmb_ring_inspect(endpoint->rx.control, endpoint->rx.data_bytes, &report->inbound) !=
+            VMB_OK ||
+        vmb_ring_inspect(endpoint->tx.control, endpoint->tx.data_bytes, &report->outbound) !=
+            VMB_OK) {
+        channel->stuck_seen = false; /* Somebody is at it, or the peer has broken the ring. */
+        return false;
+    }
+    same = channel->stuck_seen && channel->stuck_runs == runs &&
+           channel->stuck_read_offset == report->inbound.read_offset;
+    channel->stuck_seen = report->inbound.used_bytes != 0;
+    channel->stuck_runs = runs;
+    channel->stuck_read_offset = report->inbound.read_offset;
+    report->due = (gate & VMBI_GATE_PENDING) != 0;
+    return same && channel->stuck_seen;
+}
+
+/* As an event would. A channel that is due already only lacks somebody who runs it. */
+static void stuck_mend(struct vmb_guest *guest, struct vmb_channel *channel)
+{
+    uint32_t vp = channel->target_vp < guest->options.vp_count ? channel->target_vp
+                                                               : guest->options.connect_vp;
+
+    (void)vmbi_gate_event(&channel->gate);
+    vmbi_channel_make_due(guest, channel->relid, vp);
+    if (guest->platform.run_ready != NULL) {
+        guest->platform.run_ready(guest->platform.context, vp);
+    }
+}
+
+uint32_t vmb_guest_check_stuck(struct vmb_guest *guest, bool mend, vmb_stuck_function on_stuck,
+                               void *context)
+{
+    struct vmb_channel *channel;
+    uint32_t cursor = 0;
+    uint32_t count = 0;
+
+    while ((channel = vmb_guest_next_channel(guest, &cursor)) != NULL) {
+        struct vmb_stuck_report report;
+
+        if (channel->phase != PHASE_OPEN || channel->target_vp == VMB_VP_NONE ||
+            !stuck_hangs(channel, &report)) {
+            continue;
+        }
+        count++;
+        guest->counters.stuck++;
+        report.channel = channel;
+        report.relid = channel->relid;
+        report.target_vp = channel->target_vp;
+        report.flag_set = stuck_flag_set(guest, channel->relid);
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "a channel hangs with unread packets", "relid",
+                       channel->relid);
+        if (on_stuck != NULL) {
+            on_stuck(context, &report);
+        }
+        if (mend) {
+            stuck_mend(guest, channel);
+        }
+    }
+    return count;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets asked of the host: success has no answer but an offer. */
+#include <vmbus/tl_connect.h>
+
+#include <vmbus/proto/guid.h>
+
+#include "guest/vmb_guest_state.h"
+
+static void tl_end(struct vmb_tl_connect *connect, struct vmb_channel *channel, vmb_status status)
+{
+    struct vmb_guest *guest = connect->guest;
+    struct vmb_tl_connect **link = &guest->tl_connects;
+
+    vmbi_post_cancel(guest, &connect->post);
+    while (*link != connect) {
+        link = &(*link)->next;
+    }
+    *link = connect->next;
+    if (connect->done != NULL) {
+        connect->done(connect->done_context, connect, channel, status);
+    }
+}
+
+vmb_status vmb_guest_tl_connect(struct vmb_guest *guest, struct vmb_tl_connect *connect,
+                                vmb_tl_connect_done done, void *done_context)
+{
+    if (guest->state != BUS_CONNECTED) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    if (guest->version < VMB_VERSION_4_0) {
+        return VMB_ERR_VERSION;
+    }
+    connect->host_status = 0;
+    vmb_memset(&connect->post, 0, sizeof(connect->post));
+    connect->guest = guest;
+    connect->deadline_ns = VMB_NEVER;
+    connect->done = done;
+    connect->done_context = done_context;
+    connect->next = guest->tl_connects;
+    guest->tl_connects = connect;
+    vmbi_post_queue(guest, &connect->post, POST_TL_CONNECT);
+    return VMB_OK;
+}
+
+void vmbi_tl_build(const struct vmb_tl_connect *connect, struct vmb_message *message)
+{
+    message->number = VMB_MSG_TL_CONNECT_REQUEST;
+    message->u.tl_connect_request.endpoint_guid = connect->endpoint;
+    message->u.tl_connect_request.service_guid = connect->service;
+    message->u.tl_connect_request.silo_guid = connect->silo;
+}
+
+void vmbi_tl_posted(struct vmb_tl_connect *connect, vmb_status status)
+{
+    if (status != VMB_OK) {
+        tl_end(connect, NULL, status);
+        return;
+    }
+    connect->deadline_ns =
+        vmbi_deadline(connect->guest, connect->guest->options.request_timeout_ns);
+}
+
+/* Is this offer the answer to a request of ours? Then whoever asked gets it. */
+bool vmbi_tl_takes_offer(struct vmb_guest *guest, struct vmb_channel *channel)
+{
+    struct vmb_tl_connect *connect;
+
+    if ((channel->offer.flags & VMB_OFFER_HVSOCK) == 0) {
+        return false;
+    }
+    for (connect = guest->tl_connects; connect != NULL; connect = connect->next) {
+        if (!connect->post.queued &&
+            vmb_guid_equal(&connect->endpoint, &channel->offer.instance_guid) &&
+            vmb_guid_equal(&connect->service, &channel->offer.interface_guid)) {
+            tl_end(connect, channel, VMB_OK);
+            return true;
+        }
+    }
+    return false;
+}
+
+void vmbi_on_tl_result(struct vmb_guest *guest, const struct vmb_msg_tl_connect_result *result)
+{
+    struct vmb_tl_connect *connect;
+
+    for (connect = guest->tl_connects; connect != NULL; connect = connect->next) {
+        if (!connect->post.queued && vmb_guid_equal(&connect->endpoint, &result->endpoint_guid) &&
+            vmb_guid_equal(&connect->service, &result->service_guid)) {
+            connect->host_status = result->status;
+            tl_end(connect, NULL, VMB_ERR_REFUSED);
+            return;
+        }
+    }
+    vmbi_unexpected(guest, VMB_MSG_TL_CONNECT_RESULT, 0);
+}
+
+uint64_t vmbi_tl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)
+{
+    struct vmb_tl_connect *connect = guest->tl_connects;
+
+    while (connect != NULL) {
+        if (connect->deadline_ns <= now_ns) {
+            guest->counters.requests_timed_out++;
+            tl_end(connect, NULL, VMB_ERR_TIMEOUT);
+            connect = guest->tl_connects; /* Whoever asked may have asked again. */
+            continue;
+        }
+        earliest_ns = connect->deadline_ns < earliest_ns ? connect->deadline_ns : earliest_ns;
+        connect = connect->next;
+    }
+    return earliest_ns;
+}
+
+/* The bus is gone. */
+void vmbi_tl_forget(struct vmb_guest *guest)
+{
+    while (guest->tl_connects != NULL) {
+        tl_end(guest->tl_connects, NULL, VMB_ERR_GONE);
+    }
+}
