@@ -17,6 +17,8 @@ static const char *dump_guest_state(enum vmb_channel_state state)
         return "closing";
     case VMB_CHANNEL_RESCINDED:
         return "rescinded";
+    case VMB_CHANNEL_SUSPENDED:
+        return "suspended";
     }
     return "?";
 }
