@@ -88,17 +88,19 @@ static inline void pair_deliver(struct pair_side *side)
 /* Deliver until both are quiet, or @limit events. Returns true if it became quiet. */
 static inline bool pair_run(struct pair *pair, uint32_t limit)
 {
-    while (limit > 0 && (pair->guest.rung || pair->host.rung)) {
-        if (pair->host.rung && pair->host.driver != NULL) {
-            pair_deliver(&pair->host);
-            limit--;
+    struct pair_side *const sides[] = {&pair->host, &pair->guest};
+    uint32_t turn, delivered = 0, before;
+
+    do {
+        before = delivered;
+        for (turn = 0; turn < 2; turn++) {
+            if (sides[turn]->rung && sides[turn]->driver != NULL) {
+                pair_deliver(sides[turn]);
+                delivered++;
+            }
         }
-        if (pair->guest.rung && pair->guest.driver != NULL) {
-            pair_deliver(&pair->guest);
-            limit--;
-        }
-    }
-    return limit > 0;
+    } while (delivered != before && delivered < limit);
+    return delivered == before;
 }
 
 #endif /* ENDPOINT_PAIR_H */

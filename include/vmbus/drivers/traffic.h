@@ -18,6 +18,7 @@
 #define VMB_DRIVERS_TRAFFIC_H
 
 #include <vmbus/driver.h>
+#include <vmbus/platform/atomic.h>
 #include <vmbus/request.h>
 #include <vmbus/status.h>
 #include <vmbus/types.h>
