@@ -57,6 +57,21 @@ VMB_NODISCARD vmb_status vmb_endpoint_init(struct vmb_endpoint *endpoint,
                                            void (*ring_doorbell)(void *context),
                                            void *doorbell_context);
 
+/**
+ * Look at both rings as they are now, as tools do. Takes no part in the protocol.
+ *
+ * @param out_tx  The ring that this side writes.
+ * @param out_rx  The ring that this side reads.
+ *
+ * @retval VMB_OK        Both make sense.
+ * @retval VMB_ERR_PEER  An index of one of them does not; both are written all the same.
+ *
+ * Context: isr-ok; anybody, beside the writer and the reader.
+ */
+VMB_NODISCARD vmb_status vmb_endpoint_inspect(const struct vmb_endpoint *endpoint,
+                                              struct vmb_ring_state *out_tx,
+                                              struct vmb_ring_state *out_rx);
+
 /* ---- Writer ---------------------------------------------------------------------------------- */
 
 /**

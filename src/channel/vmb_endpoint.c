@@ -29,6 +29,15 @@ vmb_status vmb_endpoint_init(struct vmb_endpoint *endpoint, const struct vmb_end
     return vmb_ring_rx_init(&endpoint->rx, rings->rx_control, rings->rx_data_bytes);
 }
 
+vmb_status vmb_endpoint_inspect(const struct vmb_endpoint *endpoint, struct vmb_ring_state *out_tx,
+                                struct vmb_ring_state *out_rx)
+{
+    vmb_status tx = vmb_ring_inspect(endpoint->tx.control, endpoint->tx.data_bytes, out_tx);
+    vmb_status rx = vmb_ring_inspect(endpoint->rx.control, endpoint->rx.data_bytes, out_rx);
+
+    return tx != VMB_OK ? tx : rx;
+}
+
 vmb_status vmb_endpoint_stage_typed(struct vmb_endpoint *endpoint,
                                     const struct vmb_packet_out *packet,
                                     const struct vmb_slice *payload, uint32_t slice_count)

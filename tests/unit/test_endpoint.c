@@ -58,6 +58,7 @@ static void a_batch_rings_once(void **state)
 static void a_masked_reader_is_left_alone(void **state)
 {
     struct pair *pair = pair_new(RING_BYTES);
+    struct vmb_ring_state tx, rx;
     struct vmb_packet packet;
     uint8_t buffer[16];
 
@@ -65,6 +66,10 @@ static void a_masked_reader_is_left_alone(void **state)
     vmb_endpoint_mask(&pair->host.endpoint);
     assert_int_equal(vmb_endpoint_send(&pair->guest.endpoint, "x", 1, 0, false), VMB_OK);
     assert_false(pair->host.rung);
+    assert_int_equal(vmb_endpoint_inspect(&pair->host.endpoint, &tx, &rx), VMB_OK);
+    assert_int_equal(tx.used_bytes, 0);
+    assert_int_equal(rx.used_bytes, 32);
+    assert_true(rx.masked);
     assert_true(vmb_endpoint_unmask(&pair->host.endpoint)); /* Look again: it came meanwhile. */
     assert_int_equal(vmb_endpoint_receive(&pair->host.endpoint, buffer, sizeof(buffer), &packet),
                      VMB_OK);
