@@ -25,6 +25,32 @@ static const struct golden rows[] = {
                                            .child_to_parent_gpa = 0x3000}},
     },
     {
+        .name = "InitiateContact for 0.13, the oldest",
+        .bytes = "0e000000" Z4 "0d000000 00000000"
+                 "0010000000000000 0020000000000000 0030000000000000",
+        .sender = GUEST,
+        .first = VMB_VERSION_NONE,
+        .last = NEWEST,
+        .minimum = 40,
+        .message = {.number = 14,
+                    .u.initiate_contact = {.requested_version = V(0_13),
+                                           .interrupt_page_gpa = 0x1000,
+                                           .parent_to_child_gpa = 0x2000,
+                                           .child_to_parent_gpa = 0x3000}},
+    },
+    {
+        .name = "InitiateContact for 5.1: the first with a VTL",
+        .bytes = "0e000000" Z4 "01000500 00000000 02 02 0000 00000000" Z16,
+        .sender = GUEST,
+        .first = VMB_VERSION_NONE,
+        .last = NEWEST,
+        .minimum = 40,
+        .message = {.number = 14,
+                    .u.initiate_contact = {.requested_version = V(5_1),
+                                           .target_sint = 2,
+                                           .target_vtl = 2}},
+    },
+    {
         .name = "InitiateContact for 5.0: SINT",
         .bytes = "0e000000" Z4 "00000500 00000000"
                  "02"               /* 16: SINT */

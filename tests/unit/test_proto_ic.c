@@ -157,6 +157,13 @@ static void test_best_common_versions_are_chosen(void **state)
     assert_int_equal(message.major, 4);
     assert_true(vmb_ic_negotiate_choose(&negotiate, VMB_IC_HEARTBEAT, &framework, &message));
     assert_int_equal(message.major, 3);
+    raw[16] = 9; /* Heartbeat 9.0 instead of 1.0: 3.0 is second, and then the only one. */
+    assert_true(vmb_ic_negotiate_choose(&negotiate, VMB_IC_HEARTBEAT, &framework, &message));
+    assert_int_equal(message.major, 3);
+    raw[16] = 1;
+    raw[20] = 9; /* Now only 1.0, the first, is in common. */
+    assert_true(vmb_ic_negotiate_choose(&negotiate, VMB_IC_HEARTBEAT, &framework, &message));
+    assert_int_equal(message.major, 1);
     framework.major = message.major = 9;
     assert_false(vmb_ic_negotiate_choose(&negotiate, VMB_IC_FILE_COPY, &framework, &message));
     assert_false(vmb_ic_negotiate_choose(&negotiate, VMB_IC_VM_SESSION, &framework, &message));
@@ -230,11 +237,15 @@ static void test_heartbeat_golden(void **state)
     memset(expected + 16, 0, 24);
     assert_int_equal(vmb_ic_heartbeat_encode(&heartbeat, raw, 40), VMB_OK); /* As Linux has it. */
     assert_memory_equal(raw, expected, 40);
+    assert_int_equal(vmb_ic_heartbeat_encode(&heartbeat, raw, 12), VMB_OK);
+    assert_int_equal(raw[8], VMB_IC_HEARTBEAT_HEALTHY);
     assert_int_equal(vmb_ic_heartbeat_encode(&heartbeat, raw, 11), VMB_OK);
+    assert_int_equal(vmb_ic_heartbeat_encode(&heartbeat, raw, 8), VMB_OK);
     assert_int_equal(vmb_ic_heartbeat_encode(&heartbeat, raw, 7), VMB_ERR_TOO_SMALL);
     for (length = 0; length < 8; length++) {
         assert_int_equal(vmb_ic_heartbeat_decode(expected, length, &heartbeat), VMB_ERR_MALFORMED);
     }
+    assert_int_equal(vmb_ic_heartbeat_decode(expected, 8, &heartbeat), VMB_OK);
     assert_int_equal(vmb_ic_heartbeat_decode(expected, 11, &heartbeat), VMB_OK);
     assert_int_equal(heartbeat.application_state, VMB_IC_HEARTBEAT_UNKNOWN);
     assert_int_equal(vmb_ic_heartbeat_decode(expected, 12, &heartbeat), VMB_OK);
@@ -354,7 +365,8 @@ static void test_timesync_from_4_golden(void **state)
         assert_int_equal(vmb_ic_timesync_decode(expected, length, version_4_0, &timesync),
                          VMB_ERR_MALFORMED);
     }
-    assert_int_equal(vmb_ic_timesync_decode(expected, 22, version_4_0, &timesync), VMB_OK);
+    assert_int_equal(vmb_ic_timesync_decode(expected, 19, version_4_0, &timesync), VMB_OK);
+    assert_int_equal(timesync.stratum, 4);
 }
 
 int main(void)

@@ -146,7 +146,7 @@ static void test_kvp_get_asks_with_a_key_and_answers_with_a_value(void **state)
 
 static void test_kvp_sizes_have_limits(void **state)
 {
-    struct body body = {{0}};
+    struct body body = {{0}}, raw;
     struct vmb_kvp_item item;
     uint32_t bytes;
 
@@ -167,6 +167,11 @@ static void test_kvp_sizes_have_limits(void **state)
     put(&body, 4, "00020000");
     assert_int_equal(vmb_kvp_item_decode(body.bytes, 519, false, &item), VMB_ERR_MALFORMED);
     assert_int_equal(vmb_kvp_item_decode(body.bytes, 520, false, &item), VMB_OK);
+    item.operation = VMB_KVP_SET;
+    item.value = item.key;
+    item.value.byte_count = 2048;
+    item.key.byte_count = 512;
+    assert_int_equal(vmb_kvp_item_encode(&item, raw.bytes, 2576, &bytes), VMB_OK);
     item.key.byte_count = 513;
     assert_int_equal(vmb_kvp_item_encode(&item, body.bytes, 8192, &bytes),
                      VMB_ERR_INVALID_ARGUMENT);
@@ -203,6 +208,8 @@ static void test_kvp_is_cut_short(void **state)
         }
     }
     body.bytes[0] = 4;
+    assert_int_equal(vmb_kvp_item_decode(body.bytes, 3, false, &item), VMB_ERR_MALFORMED);
+    assert_int_equal(vmb_kvp_item_decode(body.bytes, 4, false, &item), VMB_ERR_UNKNOWN);
     assert_int_equal(vmb_kvp_item_decode(body.bytes, 4096, false, &item), VMB_ERR_UNKNOWN);
     body.bytes[0] = 255;
     assert_int_equal(vmb_kvp_item_decode(body.bytes, 4096, false, &item), VMB_ERR_UNKNOWN);
@@ -241,6 +248,11 @@ static void test_kvp_ip_golden(void **state)
     assert_int_equal(vmb_kvp_ip_encode(&ip, raw.bytes, 7428), VMB_ERR_INVALID_ARGUMENT);
     ip.gateways.byte_count = 1022;
     assert_int_equal(vmb_kvp_ip_encode(&ip, raw.bytes, 7428), VMB_OK);
+    ip.adapter_id.byte_count = 255;
+    assert_int_equal(vmb_kvp_ip_encode(&ip, raw.bytes, 7428), VMB_ERR_INVALID_ARGUMENT);
+    ip.adapter_id.byte_count = 254;
+    ip.dns_servers.byte_count = 2047;
+    assert_int_equal(vmb_kvp_ip_encode(&ip, raw.bytes, 7428), VMB_ERR_INVALID_ARGUMENT);
 }
 
 static void test_kvp_ip_request_names_an_adapter_only(void **state)
@@ -259,9 +271,27 @@ static void test_kvp_ip_request_names_an_adapter_only(void **state)
     assert_int_equal(vmb_kvp_ip_decode(body.bytes, 258, true, &ip), VMB_ERR_MALFORMED);
     assert_int_equal(vmb_kvp_ip_decode(body.bytes, 3, false, &ip), VMB_ERR_MALFORMED);
     body.bytes[0] = 3;
+    assert_int_equal(vmb_kvp_ip_decode(body.bytes, 4, false, &ip), VMB_ERR_UNKNOWN);
     assert_int_equal(vmb_kvp_ip_decode(body.bytes, 7428, false, &ip), VMB_ERR_UNKNOWN);
     ip.operation = 3;
     assert_int_equal(vmb_kvp_ip_encode(&ip, body.bytes, 7428), VMB_ERR_INVALID_ARGUMENT);
+}
+
+static void test_kvp_ip_texts_end_with_their_fields(void **state)
+{
+    struct body body = {{0}};
+    struct vmb_kvp_ip ip;
+
+    (void)state;
+    memset(body.bytes, 'x', sizeof(body.bytes));
+    body.bytes[0] = VMB_KVP_GET_IP;
+    assert_int_equal(vmb_kvp_ip_decode(body.bytes, 7428, true, &ip), VMB_OK);
+    assert_int_equal(ip.adapter_id.byte_count, 256);
+    assert_int_equal(ip.addresses.byte_count, 2048);
+    assert_int_equal(ip.subnets.byte_count, 2048);
+    assert_int_equal(ip.gateways.byte_count, 1024);
+    assert_int_equal(ip.dns_servers.byte_count, 2048);
+    assert_ptr_equal((const uint8_t *)ip.dns_servers.bytes + 2048, body.bytes + 7428);
 }
 
 static void test_vss_golden(void **state)
@@ -280,6 +310,8 @@ static void test_vss_golden(void **state)
     for (length = 0; length < 8; length++) {
         assert_int_equal(vmb_vss_decode(body, length, &vss), VMB_ERR_MALFORMED);
     }
+    assert_int_equal(vmb_vss_decode(body, 8, &vss), VMB_OK);
+    assert_int_equal(vss.data.byte_count, 0);
     assert_int_equal(vmb_vss_decode(body, 28, &vss), VMB_OK);
     assert_int_equal(vss.operation, VMB_VSS_CREATE);
     assert_int_equal(vss.data.byte_count, 20);
@@ -372,8 +404,14 @@ static void test_file_copy_write_golden(void **state)
     assert_int_equal(bytes, 55);
     assert_memory_equal(raw.bytes, body.bytes, 55);
     assert_int_equal(raw.bytes[55], 0xa5);
+    put(&body, 48, "00000000"); /* Nothing at all. */
+    assert_int_equal(vmb_file_copy_decode(body.bytes, 51, &copy), VMB_ERR_MALFORMED);
+    assert_int_equal(vmb_file_copy_decode(body.bytes, 52, &copy), VMB_OK);
+    assert_int_equal(copy.data.byte_count, 0);
     put(&body, 48, "00180000"); /* 6144: as much as can be. */
     assert_int_equal(vmb_file_copy_decode(body.bytes, 6196, &copy), VMB_OK);
+    assert_int_equal(vmb_file_copy_encode(&copy, raw.bytes, 6196, &bytes), VMB_OK);
+    assert_int_equal(bytes, VMB_FILE_COPY_BODY_BYTES_MAX);
     assert_int_equal(vmb_file_copy_decode(body.bytes, 6195, &copy), VMB_ERR_MALFORMED);
     put(&body, 48, "01180000");
     assert_int_equal(vmb_file_copy_decode(body.bytes, 8192, &copy), VMB_ERR_MALFORMED);
@@ -419,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_kvp_is_cut_short),
         cmocka_unit_test(test_kvp_ip_golden),
         cmocka_unit_test(test_kvp_ip_request_names_an_adapter_only),
+        cmocka_unit_test(test_kvp_ip_texts_end_with_their_fields),
         cmocka_unit_test(test_vss_golden),
         cmocka_unit_test(test_file_copy_start_golden),
         cmocka_unit_test(test_file_copy_write_golden),

@@ -155,10 +155,14 @@ static void test_init_refuses_more_than_the_length_can_say(void **state)
 {
     const uint32_t most = VMB_PACKET_MAX_BYTES - 16;
     struct vmb_packet_descriptor descriptor;
+    uint8_t expected[16], raw[16];
 
     (void)state;
     assert_int_equal(vmb_packet_descriptor_init(6, 0, 0, 0, most, &descriptor), VMB_OK);
     assert_int_equal(descriptor.packet_bytes, VMB_PACKET_MAX_BYTES);
+    (void)proto_hex("0600 0200 ffff 0000" Z8, expected);
+    vmb_packet_descriptor_encode(&descriptor, raw);
+    assert_memory_equal(raw, expected, sizeof(raw));
     assert_int_equal(vmb_packet_descriptor_init(6, 0, 0, most, 0, &descriptor), VMB_OK);
     assert_int_equal(vmb_packet_descriptor_init(6, 0, 0, 0, most + 1, &descriptor),
                      VMB_ERR_INVALID_ARGUMENT);
@@ -195,6 +199,12 @@ static void test_transfer_pages_golden(void **state)
     assert_int_equal(vmb_transfer_pages_encode(0xcafe, true, ranges, 2, raw, 23, &bytes),
                      VMB_ERR_TOO_SMALL);
     assert_int_equal(bytes, 24);
+
+    assert_int_equal(vmb_transfer_pages_encode(0xface, false, NULL, 0, raw, 8, &bytes), VMB_OK);
+    assert_int_equal(bytes, 8);
+    assert_int_equal(vmb_transfer_pages_decode(raw, 8, &pages), VMB_OK);
+    assert_int_equal(pages.set_id, 0xface);
+    assert_false(pages.sender_owns_set);
 
     assert_int_equal(vmb_transfer_pages_decode(expected, 24, &pages), VMB_OK);
     assert_int_equal(pages.set_id, 0xcafe);
@@ -373,6 +383,41 @@ static void test_gpa_direct_encode_refuses_what_decode_would(void **state)
                      VMB_ERR_INVALID_ARGUMENT);
 }
 
+/* The longest extra header that a packet can have, and one word more. */
+static void test_ranges_end_with_the_packet(void **state)
+{
+    enum {
+        MOST = (VMB_PACKET_MAX_BYTES - 16 - 8) / 8
+    };
+    static vmb_gpn pages[MOST];
+    static uint8_t raw[VMB_PACKET_MAX_BYTES];
+    static const struct vmb_transfer_range ranges[MOST];
+    struct vmb_gpa_range range[2] = {
+        {.byte_count = (MOST - 1) * 4096u, .page_count = MOST - 1, .pages = pages},
+        {.byte_count = 1, .page_count = 1, .pages = pages},
+    };
+    struct vmb_packet_descriptor descriptor;
+    struct vmb_gpa_ranges list;
+    uint32_t bytes;
+
+    (void)state;
+    assert_int_equal(vmb_gpa_direct_encode(range, 1, raw, sizeof(raw), &bytes), VMB_OK);
+    assert_int_equal(vmb_packet_descriptor_init(9, 0, 0, bytes, 0, &descriptor), VMB_OK);
+    assert_int_equal(descriptor.packet_bytes, VMB_PACKET_MAX_BYTES);
+    assert_int_equal(vmb_gpa_direct_decode(raw, bytes, &list), VMB_OK);
+    assert_int_equal(vmb_gpa_direct_encode(range, 2, raw, sizeof(raw), &bytes),
+                     VMB_ERR_INVALID_ARGUMENT);
+    range[0].byte_count += 4096;
+    range[0].page_count++;
+    assert_int_equal(vmb_gpa_direct_encode(range, 1, raw, sizeof(raw), &bytes),
+                     VMB_ERR_INVALID_ARGUMENT);
+    assert_int_equal(vmb_transfer_pages_encode(1, true, ranges, MOST, raw, sizeof(raw), &bytes),
+                     VMB_OK);
+    assert_int_equal(vmb_packet_descriptor_init(7, 0, 0, bytes, 0, &descriptor), VMB_OK);
+    assert_int_equal(vmb_transfer_pages_encode(1, true, ranges, MOST + 1, raw, sizeof(raw), &bytes),
+                     VMB_ERR_INVALID_ARGUMENT);
+}
+
 static void test_gpadl_words_are_ranges_too(void **state)
 {
     static const uint64_t words[] = {0x0000080000001000, 0x10, 0x11, 0x0000000000000200, 0x22};
@@ -432,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_gpa_direct_rules),
         cmocka_unit_test(test_gpa_direct_is_cut_short),
         cmocka_unit_test(test_gpa_direct_encode_refuses_what_decode_would),
+        cmocka_unit_test(test_ranges_end_with_the_packet),
         cmocka_unit_test(test_gpadl_words_are_ranges_too),
         cmocka_unit_test(test_page_offsets),
     };

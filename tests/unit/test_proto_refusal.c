@@ -109,6 +109,7 @@ static void test_smallest_form_is_that_of_the_table(void **state)
         assert_int_equal(
             vmb_message_minimum_bytes(rules[i].number, rules[i].first, rules[i].feature),
             rules[i].minimum);
+        assert_int_equal(vmb_message_sender(rules[i].number), rules[i].sender);
     }
 }
 
@@ -122,6 +123,8 @@ static void test_smallest_form_grows_with_version_and_features(void **state)
     assert_int_equal(vmb_message_minimum_bytes(VMB_MSG_OPEN_CHANNEL, V(5_3), 0x03), 148);
     assert_int_equal(vmb_message_minimum_bytes(VMB_MSG_INITIATE_CONTACT, V(6_0), 0x08), 56);
     assert_int_equal(vmb_message_minimum_bytes(VMB_MSG_INITIATE_CONTACT, V(5_3), 0x08), 40);
+    assert_int_equal(vmb_message_minimum_bytes(VMB_MSG_INITIATE_CONTACT, 0x70000, 0x08), 40);
+    assert_int_equal(vmb_message_minimum_bytes(VMB_MSG_OFFER_CHANNEL, 0x70000, 0), 196);
     assert_int_equal(vmb_message_minimum_bytes(VMB_MSG_VERSION_RESPONSE, V(6_0), 0xff), 16);
     assert_int_equal(vmb_message_minimum_bytes(VMB_MSG_TL_CONNECT_REQUEST, V(5_2), 0), 40);
 }
