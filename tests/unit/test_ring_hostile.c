@@ -233,6 +233,8 @@ static void descriptor_try_at(struct pair *pair, uint32_t start, uint64_t word, 
         descriptor_put(pair, start, word, available);
         assert_int_equal(vmb_ring_rx_next(&pair->rx, buffer, sizeof(buffer), &packet),
                          VMB_ERR_PEER);
+        descriptor_put(pair, start, word, available); /* From a caller who trusts in the ring. */
+        assert_int_equal(vmb_ring_rx_next(&pair->rx, buffer, UINT32_MAX, &packet), VMB_ERR_PEER);
         return;
     }
     descriptor_put(pair, start, word, available);
