@@ -166,5 +166,6 @@ void vmbi_host_detach(struct vmb_host_channel *channel)
     if (channel->ring_gpadl != VMBI_HOST_NONE) {
         vmb_host_gpadl_put(&channel->host->gpadls[channel->ring_gpadl]);
         channel->ring_gpadl = VMBI_HOST_NONE;
+        channel->host->settle_due = true; /* The guest may have asked for it back. */
     }
 }
