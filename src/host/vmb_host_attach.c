@@ -152,15 +152,16 @@ vmb_status vmbi_host_attach(struct vmb_host_channel *channel)
         vmbi_host_detach(channel);
         return status;
     }
-    if (channel->offer.monitor_allocated) {
-        channel->host->monitored_open++;
-    }
+    channel->monitored_open = channel->offer.monitor_allocated;
+    channel->host->monitored_open += channel->monitored_open;
     return VMB_OK;
 }
 
 void vmbi_host_detach(struct vmb_host_channel *channel)
 {
     detach_doorbell(channel);
+    channel->host->monitored_open -= channel->monitored_open;
+    channel->monitored_open = false;
     vmbi_host_modify_cancel(channel);
     vmbi_host_target_set(channel, VMB_VP_NONE, 0);
     if (channel->ring_gpadl != VMBI_HOST_NONE) {

@@ -90,7 +90,8 @@ struct VMB_CACHE_ALIGNED vmb_host_channel {
     vmb_status reason;
     bool owes_open_result; /* Counted in host->debts. */
     bool doorbell_open;
-    bool legacy; /* Interrupted by way of the interrupt page. */
+    bool monitored_open; /* Counted in host->monitored_open. */
+    bool legacy;         /* Interrupted by way of the interrupt page. */
     uint8_t event_sint;
     uint32_t ring_gpadl;                 /* Index of the GPADL that we hold for the rings. */
     struct vmb_msg_open_channel request; /* The open under way or, in CLOSING_REOPEN, to come. */
