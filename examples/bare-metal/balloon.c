@@ -8,6 +8,7 @@
 #include "x86_cpu.h"
 #include "x86_pages.h"
 #include "x86_string.h"
+#include "x86_vmbus.h"
 
 /* Message types of the dynamic memory protocol, both directions. */
 enum {
@@ -59,6 +60,7 @@ static void balloon_send(struct balloon *balloon, uint8_t *message, uint16_t typ
 static void balloon_settle(struct balloon *balloon)
 {
     __atomic_store_n(&balloon->settled, true, __ATOMIC_RELEASE);
+    x86_vmbus_wake();
 }
 
 bool balloon_settled(const struct balloon *balloon)

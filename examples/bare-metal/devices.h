@@ -23,13 +23,17 @@ void devices_init(void);
 /** Take the device for an offer of that class; NULL if there is none, or it is taken. */
 struct device *devices_claim(const struct vmb_guid *class_id);
 
-/** True when no device is still in its first talk with the host. */
+/** True when no device has more to do than to wait for its host. */
 bool devices_settled(void);
 
-/** True if a host that offered the shutdown device can be expected to use it. */
+/** True if the host has a shutdown device: it can be expected to say when to go. */
 bool devices_await_shutdown(void);
 
-/** True once the host has asked this guest to go. */
+/** True once the host has asked this guest to go, and whether to come back. */
 bool devices_shutdown_asked(void);
+bool devices_restart_asked(void);
+
+/** Say what each device that was in use did. */
+void devices_say(void);
 
 #endif /* BARE_METAL_DEVICES_H */

@@ -18,6 +18,7 @@
 #include "x86_console.h"
 #include "x86_hyperv.h"
 #include "x86_pages.h"
+#include "x86_power.h"
 #include "x86_smp.h"
 #include "x86_synic.h"
 #include "x86_vmbus.h"
@@ -36,7 +37,7 @@ static bool is_connected(void *context)
 static bool is_settled(void *context)
 {
     (void)context;
-    return bus.under_way == 0 && devices_settled();
+    return (bus.under_way == 0 && devices_settled()) || devices_shutdown_asked();
 }
 
 static bool is_asked_to_go(void *context)
@@ -97,6 +98,7 @@ static void say_counters(void)
                        vp.stray_unmapped + vp.stray_closed, vp.messages);
         }
     }
+    devices_say();
     vmb_guest_read_counters(bus.guest, &all);
     x86_printf("vmbus: messages: %lu received, %lu posted, %lu odd; pages leaked: %lu\n",
                all.messages_received, all.messages_posted,
@@ -113,7 +115,7 @@ static void settle(void)
 
 static void talk(void)
 {
-    bool stay = (x86_boot_has("stay") || devices_await_shutdown()) && !x86_boot_has("go");
+    bool stay;
 
     settle();
     if (x86_boot_has("reopen")) {
@@ -121,7 +123,8 @@ static void talk(void)
         settle();
     }
     x86_printf("vmbus: %u open\n", bus.open);
-    if (stay) {
+    stay = x86_boot_has("stay") || devices_await_shutdown();
+    if (stay && !x86_boot_has("go")) {
         x86_printf("vmbus: staying until the host asks for a shutdown\n");
         x86_vmbus_run(is_asked_to_go, NULL, VMB_NEVER);
     }
@@ -166,5 +169,9 @@ void x86_main(void)
     status = leave();
     x86_printf("vmbus: left the bus: %s, %lu pages missing\n", vmb_status_text(status),
                x86_pages_used_count() - used);
+    if (devices_restart_asked()) {
+        x86_printf("vmbus: restart\n");
+        x86_reset();
+    }
     x86_printf("vmbus: power off\n");
 }

@@ -107,10 +107,15 @@ static void vmbus_end_of_message(void *context, uint32_t vp)
     x86_smp_call(vmbus_cpu_of_vp[vp], vmbus_write_eom, NULL);
 }
 
+void x86_vmbus_wake(void)
+{
+    vmbus_raise(x86_smp_cpu(0), &vmbus_poll_due);
+}
+
 static void vmbus_work_ready(void *context)
 {
     (void)context;
-    vmbus_raise(x86_smp_cpu(0), &vmbus_poll_due);
+    x86_vmbus_wake();
 }
 
 static void vmbus_run_ready(void *context, uint32_t vp)
@@ -154,7 +159,7 @@ static void vmbus_on_interrupt(void *context)
         work = vmb_guest_on_interrupt(vmbus_guest, self->synic.vp_index);
     }
     if ((work & VMB_GUEST_WORK_POLL) != 0) {
-        vmbus_raise(x86_smp_cpu(0), &vmbus_poll_due);
+        x86_vmbus_wake();
     }
     if ((work & VMB_GUEST_WORK_RUN) != 0) {
         vmbus_raise(x86_cpu_self(), &self->run_due);

@@ -42,6 +42,9 @@ VMB_NODISCARD vmb_status x86_vmbus_start(const struct vmb_guest_events *events,
  */
 bool x86_vmbus_run(bool (*until)(void *context), void *context, uint64_t deadline_ns);
 
+/** Have x86_vmbus_run() ask its @p until again. isr-ok, any CPU. */
+void x86_vmbus_wake(void);
+
 /** After vmb_guest_unload() has ended: every SynIC off, the guest gone, the hypercall page off. */
 VMB_NODISCARD vmb_status x86_vmbus_stop(void);
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * Load: a thousand checked packets and their echoes, if the host has this project's test device.
+ */
+#ifndef BARE_METAL_TRAFFIC_H
+#define BARE_METAL_TRAFFIC_H
+
+#include <stdbool.h>
+
+#include <vmbus/drivers/traffic.h>
+
+/** Make @p device ready to be opened. */
+void traffic_init(struct vmb_traffic_guest *device);
+
+/** True when every packet has been answered. */
+bool traffic_settled(const struct vmb_traffic_guest *device);
+
+/** Say what came of it. */
+void traffic_say(const struct vmb_traffic_guest *device);
+
+#endif /* BARE_METAL_TRAFFIC_H */
