@@ -125,7 +125,7 @@ vmb_status x86_hyperv_post_message(uint32_t connection_id, const void *message,
     if (status != VMB_OK) {
         return status;
     }
-    return vmb_hv_call_status(
+    return vmb_hv_post_message_status(
         hyperv_call(vmb_hv_call_control(VMB_HV_CALL_POST_MESSAGE, false), (uintptr_t)block, 0));
 }
 
