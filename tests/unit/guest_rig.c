@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -152,13 +153,19 @@ static void rig_resumed(void *context, struct vmb_channel *channel)
     rig->resumed[rig->resumed_count++ % 64] = channel;
 }
 
+/* Zeroed, and untouched until they are used: there are many. */
 static void *rig_pages(uint32_t count)
 {
-    void *pages = aligned_alloc(VMB_PAGE_BYTES, (size_t)count * VMB_PAGE_BYTES);
+    void *pages = mmap(NULL, (size_t)count * VMB_PAGE_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    assert_non_null(pages);
-    memset(pages, 0, (size_t)count * VMB_PAGE_BYTES);
+    assert_true(pages != MAP_FAILED);
     return pages;
+}
+
+static void rig_give_pages(void *pages, uint32_t count)
+{
+    (void)munmap(pages, (size_t)count * VMB_PAGE_BYTES);
 }
 
 void rig_start(struct rig *rig, const struct vmb_guest_options *options)
@@ -209,9 +216,9 @@ void rig_start(struct rig *rig, const struct vmb_guest_options *options)
 void rig_stop(struct rig *rig)
 {
     free(rig->memory);
-    free(rig->message_pages);
-    free(rig->event_pages);
-    free(rig->shared_pages);
+    rig_give_pages(rig->message_pages, RIG_VPS);
+    rig_give_pages(rig->event_pages, RIG_VPS);
+    rig_give_pages(rig->shared_pages, RIG_PAGES);
 }
 
 void rig_poll(struct rig *rig)
