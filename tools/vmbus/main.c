@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* The `vmbus` command: finds the sub-command and runs it. */
+#include "tools/vmbus/tool.h"
+#include "tools/vmbus/tool_version.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+struct main_command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct main_command main_commands[] = {
+    {"demo", "run a guest and a host on this machine under load, and count what is lost",
+     command_demo},
+};
+
+#define MAIN_COMMAND_COUNT (sizeof(main_commands) / sizeof(main_commands[0]))
+
+static void main_help(FILE *out)
+{
+    size_t index;
+
+    fprintf(out, "Usage: vmbus COMMAND [OPTIONS]\n"
+                 "\n"
+                 "Hyper-V's VMBus without Hyper-V: run it, look inside, prove it and measure it.\n"
+                 "\n"
+                 "Commands:\n");
+    for (index = 0; index < MAIN_COMMAND_COUNT; index++) {
+        fprintf(out, "  %-10s %s\n", main_commands[index].name, main_commands[index].summary);
+    }
+    fprintf(out, "\n"
+                 "Options:\n"
+                 "  -h, --help     this text; `vmbus COMMAND --help` for a command's\n"
+                 "  -V, --version  which version this is\n"
+                 "\n"
+                 "Examples:\n"
+                 "  vmbus demo                           ten seconds of 256 channels on 4 VPs\n"
+                 "  vmbus demo --design percpu-lists     the same with the design that loses\n"
+                 "  vmbus demo --json --seconds 3 | jq   for a script\n"
+                 "\n"
+                 "Exit status: 0 done and all is well, 1 done and something is not, 2 called\n"
+                 "wrongly, 3 could not run.\n");
+}
+
+static int main_version(void)
+{
+    printf("vmbus %s, protocol versions %s\n", TOOL_VERSION, tool_versions());
+    return TOOL_OK;
+}
+
+static const struct main_command *main_find(const char *name)
+{
+    size_t index;
+
+    for (index = 0; index < MAIN_COMMAND_COUNT; index++) {
+        if (strcmp(name, main_commands[index].name) == 0) {
+            return &main_commands[index];
+        }
+    }
+    return NULL;
+}
+
+/* `vmbus help COMMAND` is `vmbus COMMAND --help`. */
+static int main_help_on(char *name)
+{
+    const struct main_command *command = main_find(name);
+    char help[] = "--help";
+    char *argv[] = {name, help, NULL};
+
+    if (command == NULL) {
+        return tool_usage(NULL, "there is no command '%s'.", name);
+    }
+    optind = 1;
+    return command->run(2, argv);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    const struct main_command *command;
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+hV", options, NULL)) != -1) {
+        switch (option) {
+        case 'h':
+            main_help(stdout);
+            return TOOL_OK;
+        case 'V':
+            return main_version();
+        default:
+            return tool_usage(NULL, "there is no option '%s'.", argv[optind - 1]);
+        }
+    }
+    if (optind == argc) {
+        main_help(stderr);
+        return TOOL_USAGE;
+    }
+    if (strcmp(argv[optind], "help") == 0) {
+        if (optind + 1 < argc) {
+            return main_help_on(argv[optind + 1]);
+        }
+        main_help(stdout);
+        return TOOL_OK;
+    }
+    command = main_find(argv[optind]);
+    if (command == NULL) {
+        return tool_usage(NULL, "there is no command '%s'.", argv[optind]);
+    }
+    argc -= optind;
+    argv += optind;
+    optind = 1;
+    return command->run(argc, argv);
+}
