@@ -150,6 +150,49 @@ static vmb_status guest_vp_start(void *context, uint32_t vp, void *message_page,
     return vmb_guest_vp_start(self->guest, vp, message_page, event_page);
 }
 
+/* No channel targets the VP any more. In this order, so that its last events are seen. */
+static void guest_vp_quiet(void *context, uint32_t vp, vmb_status status)
+{
+    struct vmb_sim_guest *self = context;
+
+    if (status == VMB_OK) {
+        vmb_sim_machine_vp_mask(self->machine, vp);
+        vmb_sim_machine_vp_pause(self->machine, vp);
+        status = vmb_guest_vp_stopped(self->guest, vp);
+    }
+    if (self->vp_done != NULL) {
+        self->vp_done(self->vp_done_context, vp, status);
+    }
+    if (status == VMB_OK) {
+        vmb_sim_machine_vp_down(self->machine, vp);
+    }
+}
+
+vmb_status vmb_sim_guest_vp_stop(struct vmb_sim_guest *self, uint32_t vp, vmb_guest_vp_done done,
+                                 void *context)
+{
+    vmb_guest_vp_done earlier = self->vp_done;
+    void *earlier_context = self->vp_done_context;
+    vmb_status status;
+
+    self->vp_done = done;
+    self->vp_done_context = context;
+    status = vmb_guest_vp_stop(self->guest, vp, guest_vp_quiet, self);
+    if (status != VMB_OK) {
+        self->vp_done = earlier;
+        self->vp_done_context = earlier_context;
+    }
+    return status;
+}
+
+vmb_status vmb_sim_guest_vp_start(struct vmb_sim_guest *self, uint32_t vp)
+{
+    vmb_status status = vmb_sim_machine_vp_up(self->machine, vp, guest_vp_start, self);
+
+    vmb_sim_machine_vp_resume(self->machine, vp);
+    return status;
+}
+
 static void guest_free(struct vmb_sim_guest *self)
 {
     for (uint32_t i = 0; i < self->machine->options.vp_count; i++) {

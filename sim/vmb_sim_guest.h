@@ -7,6 +7,7 @@
 #define VMB_SIM_GUEST_H
 
 #include <vmbus/guest.h>
+#include <vmbus/power.h>
 
 #include "sim/vmb_sim_machine.h"
 
@@ -18,6 +19,8 @@ struct vmb_sim_guest {
     struct vmb_sim_random random; /* Of the `control` actor. */
     struct vmb_pages post_page;   /* Input block of HvPostMessage. */
     uint32_t shares;              /* Times the library has asked for pages. */
+    vmb_guest_vp_done vp_done;    /* Of the VP that is being stopped. */
+    void *vp_done_context;
     vmb_log_function log;
     void *log_context;
 };
@@ -35,6 +38,17 @@ VMB_NODISCARD vmb_status vmb_sim_guest_init(struct vmb_sim_guest *guest,
                                             const struct vmb_guest_options *options,
                                             const struct vmb_guest_events *events,
                                             vmb_log_function log, void *log_context);
+
+/*
+ * Take a VP out of service under traffic, as a system that unplugs a CPU does: its channels move
+ * away, it is masked and stopped, its last events are handed on, then @done is called, then its
+ * pages are given back. Returns what vmb_guest_vp_stop() returns. The `control` actor.
+ */
+VMB_NODISCARD vmb_status vmb_sim_guest_vp_stop(struct vmb_sim_guest *guest, uint32_t vp,
+                                               vmb_guest_vp_done done, void *context);
+
+/* Bring it back. The `control` actor. */
+VMB_NODISCARD vmb_status vmb_sim_guest_vp_start(struct vmb_sim_guest *guest, uint32_t vp);
 
 /* The end: VPs down, memory freed. VMB_ERR_WRONG_STATE: unload first. No actor acts any more. */
 VMB_NODISCARD vmb_status vmb_sim_guest_deinit(struct vmb_sim_guest *guest);

@@ -2,6 +2,7 @@
 /* See vmb_sim_machine.h. */
 #include "sim/vmb_sim_machine.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,17 +70,29 @@ static void machine_be_late(struct vmb_sim_machine *machine, struct vmb_sim_vp *
     }
 }
 
+/* Pairs with vmb_sim_machine_vp_pause(): either it sees that the VP acts, or we see its wish. */
+static bool machine_act(struct vmb_sim_vp *self)
+{
+    (void)vmb_atomic_fetch_add(&self->acting, 1u, VMB_SEQ_CST);
+    if (vmb_atomic_load(&self->paused, VMB_SEQ_CST) == 0) {
+        return true;
+    }
+    (void)vmb_atomic_fetch_add(&self->acting, ~0u, VMB_RELEASE);
+    return false;
+}
+
+static void machine_acted(struct vmb_sim_vp *self)
+{
+    (void)vmb_atomic_fetch_add(&self->acting, ~0u, VMB_RELEASE);
+}
+
 /* Take the pending interrupt of a VP. One that comes while the handler runs is taken right after.
  */
-static bool machine_interrupt(void *context)
+static void machine_interrupt(struct vmb_sim_vp *self)
 {
-    struct vmb_sim_vp *self = context;
     struct vmb_sim_machine *machine = self->machine;
     const struct vmb_sim_faults *faults = &machine->options.faults;
 
-    if (vmb_atomic_load(&self->line, VMB_RELAXED) == 0) {
-        return false;
-    }
     if (vmb_sim_machine_fault(machine, &self->random, faults->interrupt_late_per_mille)) {
         machine_be_late(machine, self);
     }
@@ -97,14 +110,31 @@ static bool machine_interrupt(void *context)
         (void)pthread_mutex_unlock(&self->lock);
         machine->hooks.on_slot_free(machine->hooks.host);
     }
-    return vmb_atomic_load(&self->line, VMB_RELAXED) != 0;
 }
 
-static bool machine_run(void *context)
+static bool machine_interrupts_step(void *context)
 {
     struct vmb_sim_vp *self = context;
 
-    return self->machine->hooks.run(self->machine->hooks.guest, self->index);
+    if (vmb_atomic_load(&self->line, VMB_RELAXED) == 0 || !machine_act(self)) {
+        return false;
+    }
+    machine_interrupt(self);
+    machine_acted(self);
+    return vmb_atomic_load(&self->line, VMB_RELAXED) != 0;
+}
+
+static bool machine_runner_step(void *context)
+{
+    struct vmb_sim_vp *self = context;
+    bool more;
+
+    if (!machine_act(self)) {
+        return false;
+    }
+    more = self->machine->hooks.run(self->machine->hooks.guest, self->index);
+    machine_acted(self);
+    return more;
 }
 
 static void machine_vp_init(struct vmb_sim_machine *machine, uint32_t vp)
@@ -117,11 +147,11 @@ static void machine_vp_init(struct vmb_sim_machine *machine, uint32_t vp)
     self->interrupts.name = "vp";
     self->interrupts.index = vp;
     self->interrupts.context = self;
-    self->interrupts.step = machine_interrupt;
+    self->interrupts.step = machine_interrupts_step;
     self->runner.name = "vp run";
     self->runner.index = vp;
     self->runner.context = self;
-    self->runner.step = machine_run;
+    self->runner.step = machine_runner_step;
     (void)pthread_mutex_init(&self->lock, NULL);
 }
 
@@ -315,6 +345,12 @@ vmb_status vmb_sim_machine_vp_up(struct vmb_sim_machine *machine, uint32_t vp,
     return status;
 }
 
+void vmb_sim_machine_vp_mask(struct vmb_sim_machine *machine, uint32_t vp)
+{
+    (void)(machine_change(machine, vp, VMB_HV_MSR_SINT0 + VMB_HV_SINT_VMBUS, vmb_hv_sint_off) ==
+           VMB_OK);
+}
+
 void vmb_sim_machine_vp_down(struct vmb_sim_machine *machine, uint32_t vp)
 {
     struct vmb_sim_vp *self = &machine->vps[vp];
@@ -322,12 +358,31 @@ void vmb_sim_machine_vp_down(struct vmb_sim_machine *machine, uint32_t vp)
     if (!self->up) {
         return;
     }
-    (void)machine_change(machine, vp, VMB_HV_MSR_SINT0 + VMB_HV_SINT_VMBUS, vmb_hv_sint_off);
+    vmb_sim_machine_vp_mask(machine, vp);
     (void)machine_change(machine, vp, VMB_HV_MSR_SIMP, vmb_hv_page_off);
     (void)machine_change(machine, vp, VMB_HV_MSR_SIEFP, vmb_hv_page_off);
     (void)machine_change(machine, vp, VMB_HV_MSR_SCONTROL, vmb_hv_scontrol_off);
     vmb_sim_memory_give(&machine->memory, &self->pages);
     self->up = false;
+}
+
+void vmb_sim_machine_vp_pause(struct vmb_sim_machine *machine, uint32_t vp)
+{
+    struct vmb_sim_vp *self = &machine->vps[vp];
+
+    vmb_atomic_store(&self->paused, 1u, VMB_SEQ_CST);
+    while (vmb_atomic_load(&self->acting, VMB_SEQ_CST) != 0) {
+        (void)sched_yield();
+    }
+}
+
+void vmb_sim_machine_vp_resume(struct vmb_sim_machine *machine, uint32_t vp)
+{
+    struct vmb_sim_vp *self = &machine->vps[vp];
+
+    vmb_atomic_store(&self->paused, 0u, VMB_SEQ_CST);
+    vmb_sim_wake(&self->interrupts);
+    vmb_sim_wake(&self->runner);
 }
 
 vmb_hv_result vmb_sim_machine_post(struct vmb_sim_machine *machine, uint32_t vp, uint32_t sint,

@@ -68,6 +68,8 @@ struct vmb_sim_vp {
     struct vmb_pages pages; /* Message page, event page; none while the VP is down. */
     bool up;
     VMB_CACHE_ALIGNED vmb_atomic_u32 line; /* An interrupt is pending. */
+    vmb_atomic_u32 paused;                 /* Its actors do nothing. */
+    vmb_atomic_u32 acting;                 /* How many of them do something. */
     vmb_atomic_word raised;
     vmb_atomic_word merged;
     vmb_atomic_word taken;
@@ -112,8 +114,18 @@ VMB_NODISCARD vmb_status vmb_sim_machine_vp_up(
     vmb_status (*before_unmask)(void *context, uint32_t vp, void *message_page, void *event_page),
     void *context);
 
+/* Mask the VP's SINT: no interrupt is raised once this has returned. */
+void vmb_sim_machine_vp_mask(struct vmb_sim_machine *machine, uint32_t vp);
+
 /* Take a VP down: mask, pages off, pages given back. The guest must have let go of them. */
 void vmb_sim_machine_vp_down(struct vmb_sim_machine *machine, uint32_t vp);
+
+/*
+ * Stop a VP where it is: when this returns neither of its actors acts, nor will it until resumed.
+ * Not from one of them.
+ */
+void vmb_sim_machine_vp_pause(struct vmb_sim_machine *machine, uint32_t vp);
+void vmb_sim_machine_vp_resume(struct vmb_sim_machine *machine, uint32_t vp);
 
 /* The guest writes a SynIC register of a VP. Any thread. */
 VMB_NODISCARD vmb_status vmb_sim_machine_write(struct vmb_sim_machine *machine, uint32_t vp,

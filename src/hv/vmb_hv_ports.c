@@ -37,12 +37,20 @@ struct vmb_hv_ports {
     struct ports_place *places;
 };
 
-static uint32_t ports_limit(const struct vmb_hv_ports_options *options)
+/* How many connections there may be; 0 if that is out of range, or of a newer library. */
+static uint32_t ports_limit(const struct vmb_hv_ports_options *given)
 {
-    uint32_t limit =
-        options->connection_limit != 0 ? options->connection_limit : PORTS_LIMIT_DEFAULT;
+    struct vmb_hv_ports_options options;
 
-    return options->struct_bytes == sizeof(*options) && limit <= PORTS_LIMIT ? limit : 0;
+    vmb_memset(&options, 0, sizeof(options));
+    if (given->struct_bytes > sizeof(options)) {
+        return 0;
+    }
+    vmb_memcpy(&options, given, given->struct_bytes);
+    if (options.connection_limit == 0) {
+        return PORTS_LIMIT_DEFAULT;
+    }
+    return options.connection_limit <= PORTS_LIMIT ? options.connection_limit : 0;
 }
 
 static uint32_t ports_place_count(uint32_t limit)
@@ -78,14 +86,14 @@ vmb_status vmb_hv_ports_init(void *memory, size_t memory_bytes,
     struct vmb_hv_ports *ports = memory;
 
     if (needed == 0 || (uintptr_t)memory % VMB_CACHE_LINE_BYTES != 0 ||
-        platform->struct_bytes != sizeof(*platform)) {
+        platform->struct_bytes > sizeof(*platform)) {
         return VMB_ERR_INVALID_ARGUMENT;
     }
     if (memory_bytes < needed) {
         return VMB_ERR_TOO_SMALL;
     }
     vmb_memset(memory, 0, needed);
-    ports->platform = *platform;
+    vmb_memcpy(&ports->platform, platform, platform->struct_bytes);
     ports->connection_limit = ports_limit(options);
     ports->place_count = ports_place_count(ports->connection_limit);
     ports->places = (void *)((uint8_t *)memory + ports_head_bytes());

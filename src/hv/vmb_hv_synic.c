@@ -8,13 +8,25 @@
 #define SYNIC_BUFFER_LIMIT    1024u
 #define SYNIC_BUFFERS_DEFAULT 16u
 
-static bool synic_limits(const struct vmb_hv_synic_options *options, uint32_t *out_vps,
-                         uint32_t *out_buffers)
+/* Fill in the defaults. False if something is out of its range, or of a newer library. */
+static bool synic_options(const struct vmb_hv_synic_options *given,
+                          struct vmb_hv_synic_options *out)
 {
-    *out_vps = options->vp_count != 0 ? options->vp_count : 1;
-    *out_buffers = options->message_buffers != 0 ? options->message_buffers : SYNIC_BUFFERS_DEFAULT;
-    return options->struct_bytes == sizeof(*options) && *out_vps <= SYNIC_VP_LIMIT &&
-           *out_buffers <= SYNIC_BUFFER_LIMIT;
+    vmb_memset(out, 0, sizeof(*out));
+    if (given->struct_bytes > sizeof(*out)) {
+        return false;
+    }
+    vmb_memcpy(out, given, given->struct_bytes);
+    out->vp_count = out->vp_count != 0 ? out->vp_count : 1;
+    out->message_buffers = out->message_buffers != 0 ? out->message_buffers : SYNIC_BUFFERS_DEFAULT;
+    return out->vp_count <= SYNIC_VP_LIMIT && out->message_buffers <= SYNIC_BUFFER_LIMIT;
+}
+
+static bool synic_platform_complete(const struct vmb_hv_synic_platform *platform)
+{
+    return platform->struct_bytes >= offsetof(struct vmb_hv_synic_platform, unmap_page) &&
+           platform->struct_bytes <= sizeof(*platform) && platform->raise_interrupt != NULL &&
+           platform->map_page != NULL;
 }
 
 static size_t synic_round_up(size_t bytes)
@@ -22,15 +34,18 @@ static size_t synic_round_up(size_t bytes)
     return (bytes + VMB_CACHE_LINE_BYTES - 1) & ~(size_t)(VMB_CACHE_LINE_BYTES - 1);
 }
 
+static size_t synic_bytes(const struct vmb_hv_synic_options *options)
+{
+    return synic_round_up(sizeof(struct vmb_hv_synic)) +
+           options->vp_count * sizeof(struct vmbi_hv_vp) +
+           (size_t)options->vp_count * options->message_buffers * sizeof(struct vmbi_hv_buffer);
+}
+
 size_t vmb_hv_synic_memory_bytes(const struct vmb_hv_synic_options *options)
 {
-    uint32_t vps, buffers;
+    struct vmb_hv_synic_options full;
 
-    if (!synic_limits(options, &vps, &buffers)) {
-        return 0;
-    }
-    return synic_round_up(sizeof(struct vmb_hv_synic)) + vps * sizeof(struct vmbi_hv_vp) +
-           (size_t)vps * buffers * sizeof(struct vmbi_hv_buffer);
+    return synic_options(options, &full) ? synic_bytes(&full) : 0;
 }
 
 static void synic_registers_reset(struct vmb_hv_synic *synic, uint32_t vp)
@@ -53,22 +68,22 @@ vmb_status vmb_hv_synic_init(void *memory, size_t memory_bytes,
                              const struct vmb_hv_synic_platform *platform,
                              struct vmb_hv_synic **out_synic)
 {
-    size_t needed = vmb_hv_synic_memory_bytes(options);
+    struct vmb_hv_synic_options full;
     struct vmb_hv_synic *synic = memory;
     struct vmbi_hv_buffer *buffers;
 
-    if (needed == 0 || (uintptr_t)memory % VMB_CACHE_LINE_BYTES != 0 ||
-        platform->struct_bytes != sizeof(*platform) || platform->raise_interrupt == NULL ||
-        platform->map_page == NULL) {
+    if (!synic_options(options, &full) || (uintptr_t)memory % VMB_CACHE_LINE_BYTES != 0 ||
+        !synic_platform_complete(platform)) {
         return VMB_ERR_INVALID_ARGUMENT;
     }
-    if (memory_bytes < needed) {
+    if (memory_bytes < synic_bytes(&full)) {
         return VMB_ERR_TOO_SMALL;
     }
-    vmb_memset(memory, 0, needed);
-    synic->platform = *platform;
-    synic->arm64 = options->arm64;
-    (void)synic_limits(options, &synic->vp_count, &synic->message_buffers);
+    vmb_memset(memory, 0, synic_bytes(&full));
+    vmb_memcpy(&synic->platform, platform, platform->struct_bytes);
+    synic->vp_count = full.vp_count;
+    synic->message_buffers = full.message_buffers;
+    synic->arm64 = full.arm64;
     synic->vps = (void *)((uint8_t *)memory + synic_round_up(sizeof(*synic)));
     buffers = (void *)(synic->vps + synic->vp_count);
     for (uint32_t i = 0; i < synic->vp_count; i++) {

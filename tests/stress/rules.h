@@ -7,6 +7,7 @@
  * which number it has seen. An event of a channel that is open must be seen, whatever else happens
  * (R2, R4); the handler runs on one VP at a time (R5), only between opened and closed (R6), for its
  * own channel only (R7); and at the end every flag ever set has been accounted for (R3, R8, R9).
+ * Meanwhile a VP leaves service and comes back (R12), and the host offers what no host may (R1).
  */
 #ifndef RULES_H
 #define RULES_H
@@ -20,6 +21,7 @@
 #include "small_host.h"
 
 #define RULES_VPS        3u
+#define RULES_VP_OUT     2u /* Leaves service now and then. */
 #define RULES_SIGNALLERS 2u
 #define RULES_DEVICES    24u
 
@@ -29,7 +31,7 @@ enum rules_fault {
     RULES_TWICE,         /* R5: the handler ran on two VPs at once. */
     RULES_NOT_OPEN,      /* R6: the handler ran outside opened .. closed. */
     RULES_CLOSED_INSIDE, /* R6: closed was called while the handler ran. */
-    RULES_REFUSED,       /* The SynIC refused a flag. */
+    RULES_REFUSED,       /* R12: no VP that the channel points at takes a flag. */
     RULES_CALL_FAILED,   /* The control plane refused or failed what must succeed. */
     RULES_FAULTS
 };
@@ -66,6 +68,7 @@ struct rules_signaller {
     uint64_t doubtful; /* Of those: of a channel that was not open throughout. */
     uint64_t unmapped; /* Of those: of a relid that has never been offered. */
     uint64_t verified; /* Events that were waited for. */
+    uint64_t refused;  /* Flags that a VP out of service refused. */
 };
 
 struct rules {
@@ -94,6 +97,10 @@ struct rules {
     uint64_t closes;
     uint64_t moves;
     uint64_t rescinds;
+    uint64_t vp_stops;
+    bool vp_out;         /* RULES_VP_OUT is out of service, or on its way. */
+    bool vp_stopped;     /* And quite stopped. */
+    uint64_t flags_lost; /* Flags of unmapped relids on pages that have been given back. */
 };
 
 VMB_INLINE void rules_fault(struct rules *rules, enum rules_fault fault)
@@ -115,6 +122,7 @@ VMB_INLINE void rules_epoch_end(struct rules_device *device)
 void rules_devices_init(struct rules *rules);
 const struct vmb_guest_events *rules_guest_events(struct rules *rules,
                                                   struct vmb_guest_events *events);
+uint64_t rules_flags_left(struct rules *rules, uint32_t vp); /* All of unmapped relids. */
 bool rules_settled(struct rules *rules); /* Every channel is open, nothing is under way. */
 bool rules_control_step(void *context);
 uint64_t rules_control_deadline(void *context);

@@ -118,13 +118,20 @@ static void devices_open_done(void *context, struct vmb_channel *channel, vmb_st
     }
 }
 
+/* A VP in service. */
+static uint32_t devices_vp(struct rules *rules)
+{
+    VMB_STATIC_ASSERT(RULES_VP_OUT == RULES_VPS - 1, "it is the last one");
+    return vmb_sim_random_below(&rules->random, rules->vp_out ? RULES_VPS - 1 : RULES_VPS);
+}
+
 static void devices_open(struct rules_device *device)
 {
     const struct vmb_channel_open_options options = {
         .struct_bytes = sizeof(options),
         .driver = &devices_drivers[device->notify],
         .device = device,
-        .target_vp = vmb_sim_random_below(&device->rules->random, RULES_VPS),
+        .target_vp = devices_vp(device->rules),
         .done = devices_open_done,
         .done_context = device,
     };
@@ -181,6 +188,54 @@ static bool devices_ready(const struct rules_device *device)
            vmb_channel_state(device->channel) == VMB_CHANNEL_OPEN;
 }
 
+uint64_t rules_flags_left(struct rules *rules, uint32_t vp)
+{
+    const uint8_t *flags = vmb_hv_event_flags(
+        (uint8_t *)rules->machine.vps[vp].pages.base + VMB_PAGE_BYTES, VMB_HV_SINT_VMBUS);
+    uint64_t left = 0;
+
+    for (uint32_t relid = 0; relid < VMB_RELID_COUNT; relid++) {
+        if ((flags[relid / 8] >> relid % 8 & 1u) != 0) {
+            left++;
+            if (vmb_guest_relid2channel(rules->guest.guest, relid) != NULL) {
+                rules_fault(rules, RULES_LOST);
+            }
+        }
+    }
+    return left;
+}
+
+static void devices_vp_done(void *context, uint32_t vp, vmb_status status)
+{
+    struct rules *rules = context;
+
+    rules->flags_lost += rules_flags_left(rules, vp);
+    rules->vp_stopped = status == VMB_OK;
+    rules->vp_out = rules->vp_stopped;
+    if (!rules->vp_stopped) {
+        rules_fault(rules, RULES_CALL_FAILED);
+    }
+}
+
+/* Take a VP out of service, or bring it back. */
+static void devices_churn_vp(struct rules *rules)
+{
+    vmb_status status = VMB_OK;
+
+    if (rules->vp_stopped) {
+        rules->vp_stopped = false;
+        rules->vp_out = false;
+        status = vmb_sim_guest_vp_start(&rules->guest, RULES_VP_OUT);
+    } else if (!rules->vp_out) {
+        rules->vp_out = true;
+        rules->vp_stops++;
+        status = vmb_sim_guest_vp_stop(&rules->guest, RULES_VP_OUT, devices_vp_done, rules);
+    }
+    if (status != VMB_OK) {
+        rules_fault(rules, RULES_CALL_FAILED);
+    }
+}
+
 /* Something for one channel: move it, close it, have it rescinded. */
 static void devices_churn(struct rules *rules)
 {
@@ -189,6 +244,10 @@ static void devices_churn(struct rules *rules)
     uint32_t dice = vmb_sim_random_below(&rules->random, 100);
     vmb_status status;
 
+    if (dice == 99) {
+        devices_churn_vp(rules);
+        return;
+    }
     if (device->channel != NULL && dice >= 85) {
         devices_ask_rescind(rules, device);
         return;
@@ -198,10 +257,13 @@ static void devices_churn(struct rules *rules)
     }
     device->busy = true;
     if (dice < 45) {
-        status = vmb_channel_set_target_vp(device->channel,
-                                           vmb_sim_random_below(&rules->random, RULES_VPS),
-                                           devices_move_done, device);
+        status = vmb_channel_set_target_vp(device->channel, devices_vp(rules), devices_move_done,
+                                           device);
         rules->moves++;
+        if (status == VMB_ERR_BUSY) {
+            status = VMB_OK; /* It is being moved away from a VP that leaves service. */
+            device->busy = false;
+        }
     } else {
         rules_epoch_end(device);
         status = vmb_channel_close(device->channel, devices_close_done, device);
@@ -215,6 +277,12 @@ static void devices_churn(struct rules *rules)
 
 bool rules_settled(struct rules *rules)
 {
+    if (rules->vp_out) {
+        if (rules->vp_stopped) {
+            devices_churn_vp(rules);
+        }
+        return false;
+    }
     for (uint32_t i = 0; i < RULES_DEVICES; i++) {
         if (!devices_ready(&rules->devices[i]) || rules->devices[i].rescinding) {
             return false;

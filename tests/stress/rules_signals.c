@@ -6,6 +6,7 @@
 
 #define SIGNALS_LOST_NS  20000000000u /* An event that has not been seen by then is lost. */
 #define SIGNALS_BATCH    1024u
+#define SIGNALS_TRIES    100000u
 #define SIGNALS_VERIFY   40u /* Thousandths of the events that are waited for. */
 #define SIGNALS_WRONG_VP 50u /* Thousandths that go to a VP that is not the target. */
 #define SIGNALS_CLOSED   20u /* Thousandths that are sent although the channel is closed. */
@@ -14,24 +15,42 @@
 /* Relids that are never offered; one of them above all that are. */
 static const uint32_t signals_strangers[] = {3, 64, 199, 1025, 2046};
 
-/* Set a flag where the channel points at, or anywhere. */
-static bool signals_set(struct rules_signaller *self, uint32_t relid)
+/* The VP that a channel points at, or now and then another: an event may come on any. */
+static uint32_t signals_vp(struct rules_signaller *self, uint32_t relid)
 {
-    struct rules *rules = self->rules;
-    uint32_t vp = vmb_atomic_load(&rules->host.channels[relid].target_vp, VMB_RELAXED);
-    bool newly_set = false;
+    uint32_t vp = vmb_atomic_load(&self->rules->host.channels[relid].target_vp, VMB_RELAXED);
 
     if (vp >= RULES_VPS || vmb_sim_random_chance(&self->random, SIGNALS_WRONG_VP)) {
         vp = vmb_sim_random_below(&self->random, RULES_VPS);
     }
-    if (vmb_hv_synic_signal(rules->machine.synic, vp, VMB_HV_SINT_VMBUS, relid, &newly_set) !=
-        VMB_HV_SUCCESS) {
-        rules_fault(rules, RULES_REFUSED);
+    return vp;
+}
+
+/*
+ * Set a flag. A VP that is out of service refuses it: the host then knows that the channel has
+ * moved and tries where it points at now (R12: nobody may be left pointing there).
+ */
+static bool signals_set(struct rules_signaller *self, uint32_t relid)
+{
+    struct rules *rules = self->rules;
+
+    for (uint32_t tries = 0; tries < SIGNALS_TRIES; tries++) {
+        bool newly_set = false;
+        vmb_hv_result result = vmb_hv_synic_signal(rules->machine.synic, signals_vp(self, relid),
+                                                   VMB_HV_SINT_VMBUS, relid, &newly_set);
+
+        if (result == VMB_HV_SUCCESS) {
+            self->edges += newly_set ? 1 : 0;
+            return newly_set;
+        }
+        if (result != VMB_HV_INVALID_SYNIC_STATE) {
+            break;
+        }
+        self->refused++;
+        (void)sched_yield();
     }
-    if (newly_set) {
-        self->edges++;
-    }
-    return newly_set;
+    rules_fault(rules, RULES_REFUSED);
+    return false;
 }
 
 /* Wait until the handler has seen an event, or until it need not. */

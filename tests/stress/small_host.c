@@ -102,6 +102,16 @@ static void small_contact(struct small_host *host, const struct vmb_msg_initiate
     }
 }
 
+/* R1: relids that no table holds, and one that is taken. The guest refuses them. */
+static void small_offer_evil(struct small_host *host)
+{
+    static const uint32_t relids[SMALL_HOST_EVIL_OFFERS] = {VMB_RELID_COUNT, 0xFFFFFFFFu, 0, 1};
+
+    for (uint32_t i = 0; i < SMALL_HOST_EVIL_OFFERS; i++) {
+        small_send_offer(host, relids[i]);
+    }
+}
+
 static void small_request_offers(struct small_host *host)
 {
     const struct vmb_message delivered = {.number = VMB_MSG_ALL_OFFERS_DELIVERED};
@@ -111,6 +121,9 @@ static void small_request_offers(struct small_host *host)
         if (host->channels[relid].known) {
             small_send_offer(host, relid);
         }
+    }
+    if (host->evil_offers) {
+        small_offer_evil(host);
     }
     small_send(host, &delivered);
 }
@@ -162,6 +175,9 @@ static void small_released(struct small_host *host, uint32_t relid)
 {
     struct small_channel *channel = &host->channels[relid % VMB_RELID_COUNT];
 
+    if (relid == 0 || relid >= VMB_RELID_COUNT) {
+        return; /* Gives back what it has refused. */
+    }
     if (!channel->shown || channel->open) {
         host->mistakes++;
     }

@@ -30,7 +30,8 @@ struct small_host_hooks {
     bool (*step)(void *context);
 };
 
-#define SMALL_HOST_QUEUE 8192u
+#define SMALL_HOST_QUEUE       8192u
+#define SMALL_HOST_EVIL_OFFERS 4u
 
 struct small_host {
     struct vmb_sim_machine *machine;
@@ -42,6 +43,7 @@ struct small_host {
     uint32_t version; /* Agreed upon; VMB_VERSION_NONE before. */
     uint32_t message_vp;
     bool offers_asked;
+    bool evil_offers;  /* Offer relids that are none, and one twice, besides. */
     uint64_t mistakes; /* Of the guest: messages that make no sense. */
     struct small_channel channels[VMB_RELID_COUNT];
     /* Encoded messages that wait for a buffer in the guest's SynIC. */

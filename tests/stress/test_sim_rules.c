@@ -138,6 +138,7 @@ static void rules_setup(struct rules *rules, const struct vmb_sim_faults *faults
     for (uint32_t i = 0; i < RULES_DEVICES; i++) {
         small_host_offer(&rules->host, rules->devices[i].relid);
     }
+    rules->host.evil_offers = true; /* R1: what comes besides must be refused. */
 }
 
 static void rules_start(struct rules *rules, uint64_t seed)
@@ -171,21 +172,13 @@ static void rules_start(struct rules *rules, uint64_t seed)
     }
 }
 
-/* Bits that are still set: only of relids that nothing is mapped to, above the scan (R9). */
+/* Flags that are still set: only of relids that nothing is mapped to, above the scan (R9). */
 static uint64_t rules_leftover(struct rules *rules)
 {
-    uint64_t leftover = 0;
+    uint64_t leftover = rules->flags_lost;
 
     for (uint32_t vp = 0; vp < RULES_VPS; vp++) {
-        const uint8_t *flags = vmb_hv_event_flags(
-            (uint8_t *)rules->machine.vps[vp].pages.base + VMB_PAGE_BYTES, VMB_HV_SINT_VMBUS);
-
-        for (uint32_t relid = 0; relid < VMB_RELID_COUNT; relid++) {
-            if ((flags[relid / 8] >> relid % 8 & 1u) != 0) {
-                assert_null(vmb_guest_relid2channel(rules->guest.guest, relid));
-                leftover++;
-            }
-        }
+        leftover += rules_flags_left(rules, vp);
     }
     return leftover;
 }
@@ -194,6 +187,7 @@ static void rules_account(struct rules *rules)
 {
     struct vmb_vp_counters sum = {0};
     uint64_t edges = 0, doubtful = 0, unmapped = 0, verified = 0, taken = 0;
+    uint64_t refused = 0;
     uint64_t leftover = rules_leftover(rules);
 
     for (uint32_t i = 0; i < RULES_SIGNALLERS; i++) {
@@ -201,6 +195,7 @@ static void rules_account(struct rules *rules)
         doubtful += rules->signallers[i].doubtful;
         unmapped += rules->signallers[i].unmapped;
         verified += rules->signallers[i].verified;
+        refused += rules->signallers[i].refused;
     }
     for (uint32_t vp = 0; vp < RULES_VPS; vp++) {
         struct vmb_vp_counters one;
@@ -218,13 +213,15 @@ static void rules_account(struct rules *rules)
     }
     printf("# %llu flags set, %llu of them waited for; %llu interrupts taken\n"
            "# %llu events: %llu started, %llu coalesced, %llu closed, %llu unmapped; "
-           "%llu left, %llu forgotten\n# %llu closes, %llu moves, %llu rescinds\n",
+           "%llu left, %llu forgotten\n"
+           "# %llu closes, %llu moves, %llu rescinds, %llu VP stops, %llu flags refused there\n",
            (unsigned long long)edges, (unsigned long long)verified, (unsigned long long)taken,
            (unsigned long long)sum.events, (unsigned long long)sum.started,
            (unsigned long long)sum.coalesced, (unsigned long long)sum.stray_closed,
            (unsigned long long)sum.stray_unmapped, (unsigned long long)leftover,
            (unsigned long long)(edges - sum.events - leftover), (unsigned long long)rules->closes,
-           (unsigned long long)rules->moves, (unsigned long long)rules->rescinds);
+           (unsigned long long)rules->moves, (unsigned long long)rules->rescinds,
+           (unsigned long long)rules->vp_stops, (unsigned long long)refused);
     /* Every flag was taken and told, or lies where nobody is, or was swept away by an open. */
     assert_true(edges >= sum.events + leftover);
     assert_true(edges - sum.events - leftover <= doubtful);
@@ -232,12 +229,14 @@ static void rules_account(struct rules *rules)
     assert_true(edges >= rules->edge_target);
     assert_true(sum.stray_closed > 0);
     assert_true(rules->closes > 0 && rules->moves > 0 && rules->rescinds > 0);
+    assert_true(rules->vp_stops > 0);
 }
 
 static void rules_finish(struct rules *rules)
 {
     struct rules_question question = {.rules = rules};
     struct vmb_sim_memory_counters memory;
+    struct vmb_guest_counters counters;
 
     vmb_sim_machine_set_faults(&rules->machine, false);
     vmb_atomic_store(&rules->churning, 0u, VMB_RELEASE);
@@ -259,6 +258,8 @@ static void rules_finish(struct rules *rules)
     vmb_atomic_store(&rules->stop_poller, 1u, VMB_RELEASE);
     (void)pthread_join(rules->poller, NULL);
     vmb_sim_threads_stop(rules->threads);
+    vmb_guest_read_counters(rules->guest.guest, &counters);
+    assert_int_equal(counters.offers_refused, SMALL_HOST_EVIL_OFFERS);
     for (uint32_t i = 0; i < RULES_VPS; i++) {
         while (rules->machine.vps[i].interrupts.step(rules->machine.vps[i].interrupts.context)) {
         }

@@ -119,9 +119,12 @@ static void test_init_refuses_bad_arguments(void **state)
                      VMB_ERR_TOO_SMALL);
     assert_int_equal(vmb_hv_ports_init(memory + 4, bytes, &options, &platform, &ports),
                      VMB_ERR_INVALID_ARGUMENT);
-    platform.struct_bytes--;
+    platform.struct_bytes++;
     assert_int_equal(vmb_hv_ports_init(memory, bytes, &options, &platform, &ports),
                      VMB_ERR_INVALID_ARGUMENT);
+    options.struct_bytes++; /* Of a newer library: it may ask for what we do not know. */
+    assert_int_equal(vmb_hv_ports_memory_bytes(&options), 0);
+    options.struct_bytes--;
     options.connection_limit = 65537;
     assert_int_equal(vmb_hv_ports_memory_bytes(&options), 0);
 }

@@ -57,7 +57,7 @@ static void machine_unmap(void *context, uint32_t vp, void *page)
     struct machine *machine = context;
 
     (void)vp;
-    machine->mapped[((uint8_t *)page - machine->pages[0]) / VMB_PAGE_BYTES]--;
+    machine->mapped[(uint32_t)((uint8_t *)page - machine->pages[0]) / VMB_PAGE_BYTES]--;
 }
 
 static void machine_write(struct machine *machine, uint32_t number, uint64_t value)
@@ -174,6 +174,12 @@ static void test_init_refuses_bad_arguments(void **state)
     platform.map_page = NULL;
     assert_int_equal(vmb_hv_synic_init(memory, bytes, &options, &platform, &synic),
                      VMB_ERR_INVALID_ARGUMENT);
+    platform.map_page = machine_map;
+    platform.struct_bytes = offsetof(struct vmb_hv_synic_platform, unmap_page); /* An older one. */
+    assert_int_equal(vmb_hv_synic_init(memory, bytes, &options, &platform, &synic), VMB_OK);
+    options.struct_bytes++;
+    assert_int_equal(vmb_hv_synic_memory_bytes(&options), 0);
+    options.struct_bytes--;
     options.vp_count = 4097;
     assert_int_equal(vmb_hv_synic_memory_bytes(&options), 0);
     options.vp_count = 1;
