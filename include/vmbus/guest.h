@@ -45,7 +45,9 @@ struct vmb_guest_platform {
     /**
      * HvPostMessage (TLFS 11.11.2) with message type 1.
      * VMB_OK; VMB_ERR_RETRY if the hypervisor is short of buffers (the library posts it again
-     * later); anything else is final for the request. Called from the control plane only.
+     * later); VMB_ERR_INVALID_TARGET if it knows no such connection (that is how a host older than
+     * 5.0 refuses, and what some hosts say when posted to too often: the library knows which);
+     * anything else is final for the request. Called from the control plane only.
      */
     vmb_status (*post_message)(void *context, uint32_t connection_id, const void *message,
                                uint32_t message_bytes);
@@ -84,7 +86,10 @@ struct vmb_guest_events {
     uint32_t struct_bytes; /**< sizeof this struct. */
     void *context;         /**< Passed back first, untouched. */
 
-    /** The end of vmb_guest_connect(): VMB_OK, VMB_ERR_VERSION, _REFUSED, _TIMEOUT, _PLATFORM. */
+    /**
+     * The end of vmb_guest_connect(): VMB_OK, VMB_ERR_VERSION, _REFUSED, _TIMEOUT, _PLATFORM, or
+     * VMB_ERR_INVALID_TARGET: the hypervisor has no VMBus host.
+     */
     void (*connected)(void *context, vmb_status status);
     /** A channel is offered. It is yours until vmb_channel_let_go(), open or not. */
     void (*offered)(void *context, struct vmb_channel *channel);

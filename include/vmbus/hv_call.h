@@ -46,7 +46,6 @@ VMB_BEGIN_DECLS
 
 /**
  * X(name, value, status, text): what a call's result may say, and what the library makes of it.
- * INVALID_CONNECTION_ID is special: see vmb_hv_post_message_status().
  */
 #define VMB_HV_RESULT_MAP(X)                                                                       \
     X(SUCCESS, 0x0000, VMB_OK, "success")                                                          \
@@ -114,8 +113,8 @@ vmb_status vmb_hv_call_status(uint64_t result);
 /**
  * What the result of HvPostMessage means: what `post_message` of a guest's platform returns.
  *
- * As vmb_hv_call_status(), but for INVALID_CONNECTION_ID, which is VMB_ERR_RETRY: hosts say it
- * also when a guest posts too fast. The guest core retries a bounded number of times.
+ * INVALID_CONNECTION_ID is VMB_ERR_INVALID_TARGET, and so are its like: an older host, no host at
+ * all, or one that is posted to too fast. The guest core knows what it asked, and does what is right.
  *
  * Context: isr-ok.
  */

@@ -120,8 +120,30 @@ void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message)
     contact->client_guid = guest->options.client_id;
 }
 
+/* The version asked for will not do: ask for the next lower one that we may take. */
+static void contact_ask_lower(struct vmb_guest *guest)
+{
+    /* A system that wakes goes on as it was, or not at all. */
+    uint32_t lower =
+        guest->suspended_version != 0 ? 0 : vmb_version_next_lower(guest->asking_version);
+
+    while (lower != 0 && !contact_version_allowed(guest, lower)) {
+        lower = vmb_version_next_lower(lower);
+    }
+    if (lower == 0) {
+        contact_end(guest, VMB_ERR_VERSION);
+    } else {
+        contact_ask(guest, lower);
+    }
+}
+
 void vmbi_contact_posted(struct vmb_guest *guest, vmb_status status)
 {
+    if (status == VMB_ERR_INVALID_TARGET && guest->asking_version >= VMB_VERSION_5_0) {
+        /* A host older than 5.0 does not have the connection that 5.0 is asked for on. */
+        contact_ask_lower(guest);
+        return;
+    }
     if (status != VMB_OK) {
         contact_end(guest, status);
         return;
@@ -154,24 +176,13 @@ static void contact_accepted(struct vmb_guest *guest,
 void vmbi_on_version_response(struct vmb_guest *guest,
                               const struct vmb_msg_version_response *response)
 {
-    /* A system that wakes goes on as it was, or not at all. */
-    uint32_t lower =
-        guest->suspended_version != 0 ? 0 : vmb_version_next_lower(guest->asking_version);
-
     if (guest->state != BUS_CONTACTING || guest->contact_waiting || guest->contact_post.queued) {
         vmbi_unexpected(guest, VMB_MSG_VERSION_RESPONSE, 0);
         return;
     }
     guest->contact_doubtful = false;
     if (!response->version_supported) {
-        while (lower != 0 && !contact_version_allowed(guest, lower)) {
-            lower = vmb_version_next_lower(lower);
-        }
-        if (lower == 0) {
-            contact_end(guest, VMB_ERR_VERSION);
-        } else {
-            contact_ask(guest, lower);
-        }
+        contact_ask_lower(guest);
         return;
     }
     if (response->connection_state != VMB_CONNECTION_STATE_OK) {

@@ -199,13 +199,16 @@ bool vmbi_outbox_poll(struct vmb_guest *guest)
          * hypercall returns, but it is only looked at by a later step of this control plane.
          */
         status = outbox_post(guest, post);
+        if (status == VMB_ERR_INVALID_TARGET && post->kind != POST_CONTACT) {
+            status = VMB_ERR_RETRY; /* Connected, so there is such a connection: post less often. */
+        }
         if (status == VMB_ERR_RETRY && ++guest->post_tries < guest->options.post_retry_limit) {
             outbox_back_off(guest);
             return false;
         }
         if (status == VMB_OK) {
             guest->counters.messages_posted++;
-        } else {
+        } else if (status != VMB_ERR_INVALID_TARGET) {
             vmbi_guest_log(guest, VMB_LOG_ERROR, "a message to the host could not be posted",
                            "kind", post->kind);
             status = VMB_ERR_PLATFORM;

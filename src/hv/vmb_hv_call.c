@@ -35,10 +35,7 @@ vmb_status vmb_hv_call_status(uint64_t result)
 
 vmb_status vmb_hv_post_message_status(uint64_t result)
 {
-    if (RESULT_STATUS(result) == VMB_HV_INVALID_CONNECTION_ID) {
-        return VMB_ERR_RETRY;
-    }
-    return vmb_hv_call_status(result);
+    return vmb_hv_call_status(result); /* Nothing of its own so far; ports need not know that. */
 }
 
 uint32_t vmb_hv_call_reps_done(uint64_t result)

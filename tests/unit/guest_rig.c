@@ -23,6 +23,10 @@ static vmb_status rig_post(void *context, uint32_t connection_id, const void *me
     if (rig->post_result != VMB_OK) {
         return rig->post_result;
     }
+    if (rig->no_connection != 0 && connection_id == rig->no_connection) {
+        rig->refused_posts++;
+        return VMB_ERR_INVALID_TARGET;
+    }
     assert_true(rig->posted_count < RIG_POSTED);
     posted->connection_id = connection_id;
     assert_int_equal(vmb_message_decode(message, message_bytes, VMB_GUEST_TO_HOST,

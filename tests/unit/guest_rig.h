@@ -37,6 +37,8 @@ struct rig {
     uint32_t posted_count;
     uint32_t posted_read;
     vmb_status post_result; /* What post_message says; VMB_OK lets the message through. */
+    uint32_t no_connection; /* Messages to this one get VMB_ERR_INVALID_TARGET. */
+    uint32_t refused_posts; /* How many did. */
     uint32_t signals;
     uint32_t signal_connection;
     uint32_t end_of_messages;

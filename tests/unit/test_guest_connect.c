@@ -176,6 +176,53 @@ static void posts_that_never_find_one_fail_in_bounded_time(void **state)
     assert_int_equal(rig.shares_live, 0);
 }
 
+static void a_host_without_the_connection_of_5_0_is_an_older_host(void **state)
+{
+    const struct vmb_message *contact;
+
+    (void)state;
+    rig.no_connection = VMB_CONNECTION_MULTICLIENT;
+    assert_int_equal(vmb_guest_connect(rig.guest), VMB_OK);
+    contact = rig_next(&rig, VMB_MSG_INITIATE_CONTACT); /* At once: no time passes. */
+    assert_int_equal(contact->u.initiate_contact.requested_version, VMB_VERSION_4_1);
+    assert_int_equal(rig.refused_posts, 5); /* 6.0, 5.3, 5.2, 5.1, 5.0; each once. */
+    rig_no_more(&rig);
+}
+
+static void a_machine_without_a_host_is_found_out_at_once(void **state)
+{
+    struct vmb_guest_options options = {.struct_bytes = sizeof(options),
+                                        .max_version = VMB_VERSION_4_1};
+
+    (void)state;
+    rig_stop(&rig);
+    rig_start(&rig, &options);
+    rig.no_connection = VMB_CONNECTION_MESSAGE;
+    assert_int_equal(vmb_guest_connect(rig.guest), VMB_OK);
+    rig_poll(&rig);
+    assert_int_equal(rig.connected_count, 1);
+    assert_int_equal(rig.connected_status, VMB_ERR_INVALID_TARGET);
+    assert_int_equal(rig.shares_live, 0);
+}
+
+static void a_connected_host_that_denies_its_connection_is_asked_again(void **state)
+{
+    struct vmb_guest_counters counters;
+
+    (void)state;
+    rig_connect(&rig, VMB_VERSION_4_0, 1);
+    rig.no_connection = VMB_CONNECTION_MESSAGE;
+    assert_int_equal(vmb_guest_unload(rig.guest), VMB_OK);
+    rig_poll(&rig);
+    rig_pass(&rig, 20000);
+    assert_in_range(rig.refused_posts, 4, 6); /* It says so to guests that post too often. */
+    rig.no_connection = 0;
+    rig_pass(&rig, 100000);
+    (void)rig_next(&rig, VMB_MSG_UNLOAD);
+    vmb_guest_read_counters(rig.guest, &counters);
+    assert_int_equal(counters.post_retries, rig.refused_posts);
+}
+
 static void unload_ends_everything_and_takes_the_pages_back(void **state)
 {
     (void)state;
@@ -306,6 +353,9 @@ int main(void)
         TEST(damaged_messages_free_the_slot_and_are_counted),
         TEST(posts_that_find_no_buffer_are_tried_again),
         TEST(posts_that_never_find_one_fail_in_bounded_time),
+        TEST(a_host_without_the_connection_of_5_0_is_an_older_host),
+        TEST(a_machine_without_a_host_is_found_out_at_once),
+        TEST(a_connected_host_that_denies_its_connection_is_asked_again),
         TEST(unload_ends_everything_and_takes_the_pages_back),
         TEST(unload_in_the_middle_of_an_open_ends_that_open),
         TEST(a_host_that_does_not_confirm_keeps_the_pages),

@@ -141,7 +141,8 @@ static void test_every_result_has_a_meaning(void **state)
     assert_int_equal(vmb_hv_call_status(VMB_HV_NOT_ACKNOWLEDGED), VMB_ERR_RETRY);
     assert_int_equal(vmb_hv_call_status(VMB_HV_TIMEOUT), VMB_ERR_RETRY);
     assert_int_equal(vmb_hv_call_status(VMB_HV_INVALID_CONNECTION_ID), VMB_ERR_INVALID_TARGET);
-    assert_int_equal(vmb_hv_post_message_status(VMB_HV_INVALID_CONNECTION_ID), VMB_ERR_RETRY);
+    assert_int_equal(vmb_hv_post_message_status(VMB_HV_INVALID_CONNECTION_ID),
+                     VMB_ERR_INVALID_TARGET);
     assert_int_equal(vmb_hv_post_message_status(VMB_HV_INVALID_PORT_ID), VMB_ERR_INVALID_TARGET);
     assert_int_equal(vmb_hv_call_status(VMB_HV_ACCESS_DENIED), VMB_ERR_ACCESS_DENIED);
     assert_int_equal(vmb_hv_call_status(0x7777), VMB_ERR_PLATFORM);
