@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Check each .md file: its links lead somewhere, and its C programs compile. A file is one test.
 
-A program is a ```c block that includes a header of ours; fragments are left alone.
+A program is a ```c block that includes a header of ours; fragments are left alone. One that follows
+a comment `<!-- path -->` is a copy of that file, which the tests run, and must equal it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 OURS = re.compile(r"^#include <vmbus/", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+COPY = re.compile(r"^<!-- (\S+) -->\n+```c\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 COMPILE = "-xc -std=c11 -fsyntax-only -Wall -Wextra -Wpedantic -Werror -Iinclude -".split()
 
@@ -51,7 +53,7 @@ def check_programs(text: str) -> Iterator[str]:
         if match[1] != "c" or not OURS.search(match[2]):
             continue
         line = text.count("\n", 0, match.start()) + 1
-        command = ["cc", *COMPILE]
+        command = ["cc", *COMPILE, "-Iexamples/hello"]
         result = subprocess.run(
             command, cwd=ROOT, input=match[2], capture_output=True, text=True, check=False
         )
@@ -59,9 +61,18 @@ def check_programs(text: str) -> Iterator[str]:
             yield f"line {line}: the program does not compile:\n{result.stderr}"
 
 
+def check_copies(path: Path, text: str) -> Iterator[str]:
+    for name, program in COPY.findall(text):
+        source = path.parent / name
+        if not source.exists():
+            yield f"the program is said to be {name}, which is not there"
+        elif source.read_text() != program:
+            yield f"the program is not {name} any more"
+
+
 def check(path: Path) -> list[str]:
     text = path.read_text()
-    return [*check_links(path, text), *check_programs(text)]
+    return [*check_links(path, text), *check_programs(text), *check_copies(path, text)]
 
 
 def main() -> int:

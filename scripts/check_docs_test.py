@@ -22,12 +22,16 @@ CASES = [
     ("leads to no heading", "# Here\n[x](#there)\n"),
     ("leads to no heading", "[x](other.md#here)\n"),
     ("does not compile", PROGRAM % "VMB_NO_SUCH_THING"),
+    ("", "<!-- same.c -->\n```c\nint same;\n```\n"),
+    ("is not same.c any more", "<!-- same.c -->\n```c\nint other;\n```\n"),
+    ("which is not there", "<!-- gone.c -->\n```c\nint same;\n```\n"),
 ]
 
 
 def caught(message: str, text: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "other.md").write_text("## There\n")
+        (Path(folder) / "same.c").write_text("int same;\n")
         path = Path(folder) / "planted.md"
         path.write_text(text)
         faults = check(path)
