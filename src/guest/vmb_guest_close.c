@@ -5,7 +5,7 @@
  */
 #include "guest/vmb_guest_state.h"
 
-static void close_end(struct vmb_channel *channel, vmb_status status)
+static void close_tell(struct vmb_channel *channel, vmb_status status)
 {
     vmb_channel_done done = channel->done;
 
@@ -127,7 +127,7 @@ void vmbi_close_posted(struct vmb_channel *channel, vmb_status status)
         /* The host still runs the channel: whatever it may write to is lost to us. */
         vmbi_rings_leave(channel, false);
         channel->phase = PHASE_OFFERED;
-        close_end(channel, VMB_ERR_STILL_SHARED);
+        close_tell(channel, VMB_ERR_STILL_SHARED);
         return;
     }
     vmbi_close_unshare(channel, channel->end_status);
@@ -146,7 +146,7 @@ static void close_rings_back(void *context, struct vmb_gpadl *gpadl, vmb_status 
     if (status != VMB_OK) {
         channel->end_status = VMB_ERR_STILL_SHARED;
     }
-    close_end(channel, channel->end_status);
+    close_tell(channel, channel->end_status);
     if (channel->phase == PHASE_OFFERED && channel->rescinded) {
         vmbi_rescind_settled(channel);
     }
@@ -178,5 +178,5 @@ void vmbi_channel_drop(struct vmb_channel *channel)
     if (was_open && channel->driver->closed != NULL) {
         channel->driver->closed(channel->device, VMB_ERR_GONE);
     }
-    close_end(channel, VMB_ERR_GONE);
+    close_tell(channel, VMB_ERR_GONE);
 }

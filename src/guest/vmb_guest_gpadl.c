@@ -11,7 +11,7 @@
 /* A GPADL's data is counted in bytes by a 16-bit number. */
 #define GPADL_MAX_WORDS (0xFFFFu / 8u)
 
-static struct vmb_gpadl *gpadl_find(struct vmb_guest *guest, uint32_t handle)
+static struct vmb_gpadl *gpadl_by_handle(struct vmb_guest *guest, uint32_t handle)
 {
     struct vmb_gpadl *gpadl = guest->gpadls;
 
@@ -27,7 +27,7 @@ static uint32_t gpadl_new_handle(struct vmb_guest *guest)
 
     do {
         handle = guest->next_gpadl++;
-    } while (handle < GPADL_FIRST_HANDLE || gpadl_find(guest, handle) != NULL);
+    } while (handle < GPADL_FIRST_HANDLE || gpadl_by_handle(guest, handle) != NULL);
     return handle;
 }
 
@@ -50,7 +50,7 @@ static void gpadl_unlink(struct vmb_guest *guest, struct vmb_gpadl *gpadl)
 }
 
 /* Tell the owner; last, since it may use the struct again at once. */
-static void gpadl_end(struct vmb_gpadl *gpadl, vmb_status status)
+static void gpadl_tell(struct vmb_gpadl *gpadl, vmb_status status)
 {
     vmb_gpadl_done done = gpadl->done;
     void *context = gpadl->done_context;
@@ -67,7 +67,7 @@ static void gpadl_gone(struct vmb_gpadl *gpadl, vmb_status status)
     struct vmb_channel *channel = gpadl->channel;
 
     gpadl_unlink(channel->guest, gpadl);
-    gpadl_end(gpadl, status);
+    gpadl_tell(gpadl, status);
     if (channel->guest->state == BUS_CONNECTED) {
         vmbi_let_go_unasked(channel); /* It may have been the last that kept a rescinded channel. */
     }
@@ -262,7 +262,7 @@ void vmbi_gpadl_teardown_posted(struct vmb_gpadl *gpadl, vmb_status status)
 
 void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_created *created)
 {
-    struct vmb_gpadl *gpadl = gpadl_find(guest, created->gpadl);
+    struct vmb_gpadl *gpadl = gpadl_by_handle(guest, created->gpadl);
     struct vmb_channel *channel;
 
     if (gpadl == NULL || gpadl->channel->relid != created->relid ||
@@ -280,12 +280,12 @@ void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_c
         return;
     }
     gpadl->state = GPADL_READY;
-    gpadl_end(gpadl, VMB_OK);
+    gpadl_tell(gpadl, VMB_OK);
 }
 
 void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_msg_gpadl_torndown *torndown)
 {
-    struct vmb_gpadl *gpadl = gpadl_find(guest, torndown->gpadl);
+    struct vmb_gpadl *gpadl = gpadl_by_handle(guest, torndown->gpadl);
 
     if (gpadl == NULL || gpadl->state != GPADL_REVOKED) {
         vmbi_unexpected(guest, VMB_MSG_GPADL_TORNDOWN, torndown->gpadl);
@@ -307,7 +307,7 @@ static void gpadl_timed_out(struct vmb_gpadl *gpadl)
         return;
     }
     gpadl->state = GPADL_READY;
-    gpadl_end(gpadl, VMB_ERR_TIMEOUT);
+    gpadl_tell(gpadl, VMB_ERR_TIMEOUT);
 }
 
 uint64_t vmbi_gpadl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)

@@ -25,7 +25,7 @@ static uint32_t open_pages(uint32_t wished, uint32_t of_driver)
     return of_driver != 0 ? of_driver : OPEN_DEFAULT_PAGES;
 }
 
-static void open_end(struct vmb_channel *channel, vmb_status status)
+static void open_tell(struct vmb_channel *channel, vmb_status status)
 {
     vmb_channel_done done = channel->done;
 
@@ -71,7 +71,7 @@ static vmb_status open_make_endpoint(struct vmb_channel *channel)
 static void open_failed(struct vmb_channel *channel, vmb_status status)
 {
     channel->phase = PHASE_OFFERED;
-    open_end(channel, status);
+    open_tell(channel, status);
     if (channel->phase == PHASE_OFFERED && channel->rescinded) {
         vmbi_rescind_settled(channel);
     }
@@ -215,7 +215,7 @@ static void open_succeeded(struct vmb_channel *channel)
     } else {
         (void)vmbi_gate_finish(&channel->gate);
     }
-    open_end(channel, VMB_OK);
+    open_tell(channel, VMB_OK);
 }
 
 void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_result *result)
