@@ -51,6 +51,12 @@ static bool traffic_guest_wants_completion(const struct vmb_traffic_guest *devic
            (device->options.answer == VMB_TRAFFIC_ANSWER_MIXED && (dice >> 63) != 0);
 }
 
+/* From 0 to the limit, each as likely; no 64-bit division, which i386 kernels lack. */
+static uint32_t traffic_guest_pattern_bytes(const struct vmb_traffic_guest *device, uint64_t dice)
+{
+    return (uint32_t)((dice & 0xFFFFFFFFu) * ((uint64_t)device->pattern_limit + 1u) >> 32);
+}
+
 static vmb_status traffic_guest_send_request(struct vmb_traffic_guest *device)
 {
     const struct vmb_traffic_guest_options *options = &device->options;
@@ -58,7 +64,7 @@ static vmb_status traffic_guest_send_request(struct vmb_traffic_guest *device)
     struct vmbi_traffic_packet packet = {
         .kind = VMBI_TRAFFIC_REQUEST,
         .streams = (uint16_t)options->streams,
-        .pattern_bytes = (uint32_t)(dice % ((uint64_t)device->pattern_limit + 1u)),
+        .pattern_bytes = traffic_guest_pattern_bytes(device, dice),
         .sequence = device->next_request,
         .seed = device->seed,
         .stamp = options->now_ns != NULL ? options->now_ns(options->context) : 0,
