@@ -192,6 +192,36 @@ static void world_offer_all(void *context)
 
 /* ---- The world ------------------------------------------------------------------------------- */
 
+/* As vmb_sim_live_start(), with the lists put in front of the guest before anything moves. */
+static bool world_start_with_lists(struct demo_world *world,
+                                   const struct vmb_sim_world_options *options)
+{
+    struct vmb_sim_actor **actors =
+        calloc(VMB_SIM_WORLD_ACTORS(options->machine.vp_count), sizeof(struct vmb_sim_actor *));
+    struct vmb_sim_live *live = calloc(1, sizeof(*live));
+
+    if (actors == NULL || live == NULL || vmb_sim_world_init(&live->world, options) != VMB_OK) {
+        free(actors);
+        free(live);
+        return false;
+    }
+    world->lists = percpu_lists_new(&live->world);
+    if (world->lists != NULL) {
+        live->threads = vmb_sim_threads_start(actors, vmb_sim_world_actors(&live->world, actors),
+                                              options->spin_ns);
+    }
+    free(actors);
+    if (live->threads == NULL) {
+        struct vmb_sim_report report;
+
+        vmb_sim_world_deinit(&live->world, &report);
+        free(live);
+        return false;
+    }
+    world->live = live;
+    return true;
+}
+
 static bool world_make(struct demo_world *world)
 {
     const struct demo_options *options = &world->options;
@@ -218,14 +248,10 @@ static bool world_make(struct demo_world *world)
             return false;
         }
     }
-    if (vmb_sim_live_start(&live, &world->live) != VMB_OK) {
-        return false;
+    if (options->design == DEMO_DESIGN_RELID_ARRAY) {
+        return vmb_sim_live_start(&live, &world->live) == VMB_OK;
     }
-    if (options->design == DEMO_DESIGN_PERCPU_LISTS) {
-        world->lists = percpu_lists_new(&world->live->world);
-        return world->lists != NULL;
-    }
-    return true;
+    return world_start_with_lists(world, &live);
 }
 
 struct demo_world *demo_world_start(const struct demo_options *options)

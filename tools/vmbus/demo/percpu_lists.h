@@ -14,8 +14,8 @@
 struct percpu_lists;
 
 /*
- * Put it in front of a guest. The world has been made and its guest is not connected. Valid until
- * percpu_lists_free(), when nothing in the world moves any more. NULL: no memory.
+ * Put it in front of the guest of a world in which nothing moves yet. It stays there until nothing
+ * does any more. NULL: no memory.
  */
 struct percpu_lists *percpu_lists_new(struct vmb_sim_world *world);
 
