@@ -16,6 +16,9 @@ struct main_command {
 static const struct main_command main_commands[] = {
     {"demo", "run a guest and a host on this machine under load, and count what is lost",
      command_demo},
+#ifdef TOOL_HAS_VM
+    {"vm", "boot an unmodified guest on KVM with VMBus and its devices", command_vm},
+#endif
 };
 
 #define MAIN_COMMAND_COUNT (sizeof(main_commands) / sizeof(main_commands[0]))
@@ -41,6 +44,7 @@ static void main_help(FILE *out)
                  "  vmbus demo                           ten seconds of 256 channels on 4 VPs\n"
                  "  vmbus demo --design percpu-lists     the same with the design that loses\n"
                  "  vmbus demo --json --seconds 3 | jq   for a script\n"
+                 "  vmbus vm --kernel vmlinuz            a Linux with VMBus, without Windows\n"
                  "\n"
                  "Exit status: 0 done and all is well, 1 done and something is not, 2 called\n"
                  "wrongly, 3 could not run.\n");

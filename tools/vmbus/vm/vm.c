@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* `vmbus vm`: a guest on KVM with VMBus. */
+#include "tools/vmbus/tool.h"
+#include "tools/vmbus/vm/vm_options.h"
+#include "tools/vmbus/vm/vm_report.h"
+
+static enum vmb_log_level vm_level(const struct vm_options *options)
+{
+    return options->quiet ? VMB_LOG_ERROR : options->verbose ? VMB_LOG_DEBUG : VMB_LOG_INFO;
+}
+
+int command_vm(int argc, char **argv)
+{
+    static struct vmm vmm; /* Some ten kilobytes. */
+    struct vm_options options;
+    struct vm_report report;
+    struct vmm_error error;
+    enum vmm_end end;
+    bool ran;
+    int status;
+
+    if (!vm_options_parse(argc, argv, &options, &status)) {
+        return status;
+    }
+    report = (struct vm_report){options.json, vm_level(&options), vmm_now_ns()};
+    if (!vmm_init(&vmm,
+                  &(struct vmm_options){
+                      .kernel = options.kernel,
+                      .initrd = options.initrd,
+                      .command_line = options.append,
+                      .cpu_count = options.cpus,
+                      .memory_bytes = options.memory_bytes,
+                      .max_version = options.version_max,
+                      .no_reboot = options.no_reboot,
+                      .listener = vm_report_listener(&report),
+                  },
+                  &error)) {
+        return tool_broken("vm", "%s.", error.text);
+    }
+    ran = vmm_run(&vmm, &end, &error);
+    vmm_deinit(&vmm);
+    if (!ran) {
+        return tool_broken("vm", "%s.", error.text);
+    }
+    return end == VMM_END_TRIPLE_FAULT ? TOOL_FAILED : TOOL_OK;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The arguments of `vmbus vm`. */
+#ifndef VMB_VM_OPTIONS_H
+#define VMB_VM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vm_options {
+    const char *kernel;
+    const char *initrd;
+    const char *append;
+    uint32_t cpus;
+    uint64_t memory_bytes;
+    uint32_t version_max; /* 0: the newest. */
+    bool no_reboot;
+    bool json;
+    bool quiet;
+    bool verbose;
+};
+
+/* False: *out_status is what the command returns. */
+bool vm_options_parse(int argc, char **argv, struct vm_options *out, int *out_status);
+
+#endif /* VMB_VM_OPTIONS_H */
