@@ -143,6 +143,7 @@ vmb_status vmb_host_init(void *memory, size_t memory_bytes, const struct vmb_hos
     host->in = (struct vmbi_host_in *)(void *)(bytes + layout.in);
     host->out = (struct vmbi_host_out *)(void *)(bytes + layout.out);
     host->ready = (vmb_atomic_word *)(void *)(bytes + layout.ready);
+    host->relid_lowest = 1; /* 0 is no channel's. */
     host->channel_first = VMBI_HOST_NONE;
     host->channel_free = VMBI_HOST_NONE;
     host->gpadl_first = VMBI_HOST_NONE;

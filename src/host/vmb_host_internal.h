@@ -243,6 +243,7 @@ struct vmb_host {
     bool settle_due;  /* A channel or a GPADL waits for somebody to leave. */
     bool control_due; /* A channel has control_wanted. */
     struct vmbi_host_connection connection;
+    uint32_t relid_lowest;                /* None below it is free. */
     uint16_t relid_slot[VMB_RELID_COUNT]; /* Slot + 1; 0 for a relid that is free. */
     uint16_t monitor_slot[VMB_MONITOR_COUNT];
     struct vmb_host_counters counters;

@@ -294,18 +294,19 @@ struct vmb_host_channel *vmbi_host_channel_of(struct vmb_host *host, uint32_t re
     return &host->channels[host->relid_slot[relid] - 1u];
 }
 
-/* The lowest relid and the lowest monitor id that are free. There are as many as channels. */
+/* The lowest relid and monitor id that are free. There are more relids than channels. */
 static void offer_assign_ids(struct vmb_host_channel *channel)
 {
     struct vmb_host *host = channel->host;
     struct vmb_msg_offer *offer = &channel->offer;
     uint32_t i;
 
-    for (i = 1; offer->relid == VMB_RELID_NONE && i < VMB_RELID_COUNT; i++) {
-        if (host->relid_slot[i] == 0) {
-            host->relid_slot[i] = (uint16_t)(channel->slot + 1u);
-            offer->relid = i;
+    if (offer->relid == VMB_RELID_NONE) {
+        while (host->relid_slot[host->relid_lowest] != 0) {
+            host->relid_lowest++;
         }
+        offer->relid = host->relid_lowest;
+        host->relid_slot[offer->relid] = (uint16_t)(channel->slot + 1u);
     }
     offer->is_dedicated = host->connection.version >= VMB_VERSION_1_1;
     offer->connection_id =
@@ -324,14 +325,18 @@ static void offer_assign_ids(struct vmb_host_channel *channel)
 
 static void offer_free_ids(struct vmb_host_channel *channel)
 {
+    struct vmb_host *host = channel->host;
     struct vmb_msg_offer *offer = &channel->offer;
 
     if (offer->relid != VMB_RELID_NONE) {
-        channel->host->relid_slot[offer->relid] = 0;
+        host->relid_slot[offer->relid] = 0;
+        if (offer->relid < host->relid_lowest) {
+            host->relid_lowest = offer->relid;
+        }
         offer->relid = VMB_RELID_NONE;
     }
     if (offer->monitor_allocated) {
-        channel->host->monitor_slot[offer->monitor_id] = 0;
+        host->monitor_slot[offer->monitor_id] = 0;
         offer->monitor_allocated = false;
         offer->monitor_id = VMB_MONITOR_NONE;
     }

@@ -454,6 +454,57 @@ static void the_guest_may_choose_connection_and_flag(void **state)
     hrig_free(rig);
 }
 
+static void interrupts_may_be_redirected_to_a_paravisor(void **state)
+{
+    struct vmb_message message = {.number = VMB_MSG_OPEN_CHANNEL};
+    struct vmb_msg_open_channel *open = &message.u.open_channel;
+    struct vmb_host_options options = {.struct_bytes = sizeof(options),
+                                       .channel_limit = 4,
+                                       .gpadl_page_limit = 100,
+                                       .message_limit = 8,
+                                       .features = VMB_FEATURE_INTERRUPT_REDIRECT};
+    struct hrig *rig = hrig_new(&options);
+
+    (void)state;
+    hrig_with_rings(rig, VMB_VERSION_6_0, VMB_FEATURE_INTERRUPT_REDIRECT);
+    open->relid = 1;
+    open->ring_gpadl = RINGS;
+    open->downstream_page_offset = 4;
+    open->event_flag = 5;
+    open->connection_id = VMB_HOST_CONNECTION_BASE + 1;
+    open->open_flags = VMB_OPEN_REDIRECT_INTERRUPT;
+    hrig_post(rig, &message);
+    assert_int_equal(hrig_expect(rig, VMB_MSG_OPEN_RESULT)->u.open_result.status, 0);
+    assert_int_equal(vmb_endpoint_send(rig->devices[0].endpoint, "hi", 2, 0, false), VMB_OK);
+    assert_int_equal(rig->events[0].sint, 7);
+    assert_int_equal(rig->events[0].flag, 5);
+    hrig_free(rig);
+}
+
+static void one_connection_is_one_channels(void **state)
+{
+    struct vmb_message message = {.number = VMB_MSG_OPEN_CHANNEL};
+    struct vmb_msg_open_channel *open = &message.u.open_channel;
+    struct hrig *rig = hrig_new(NULL);
+
+    (void)state;
+    hrig_with_open(rig, VMB_VERSION_6_0, VMB_FEATURE_SIGNAL_PARAMETERS);
+    hrig_offer(rig, 1, 2, 0);
+    hrig_expect(rig, VMB_MSG_OFFER_CHANNEL);
+    hrig_gpadl(rig, 2, RINGS, HRIG_FIRST_GPN + 50, HRIG_RING_PAGES);
+    hrig_expect(rig, VMB_MSG_GPADL_CREATED);
+    open->relid = 2;
+    open->ring_gpadl = RINGS;
+    open->downstream_page_offset = 4;
+    open->connection_id = VMB_HOST_CONNECTION_BASE + 1; /* The first one's. */
+    hrig_post(rig, &message);
+    assert_int_not_equal(hrig_expect(rig, VMB_MSG_OPEN_RESULT)->u.open_result.status, 0);
+    open->connection_id = VMB_HOST_CONNECTION_BASE + 2;
+    hrig_post(rig, &message);
+    assert_int_equal(hrig_expect(rig, VMB_MSG_OPEN_RESULT)->u.open_result.status, 0);
+    hrig_free(rig);
+}
+
 static void revoke_in_closed(struct hrig_device *device)
 {
     assert_int_equal(vmb_host_revoke(device->channel), VMB_OK);
@@ -600,6 +651,8 @@ int main(void)
         cmocka_unit_test(a_device_may_refuse),
         cmocka_unit_test(an_open_that_comes_while_closing_is_remembered),
         cmocka_unit_test(the_guest_may_choose_connection_and_flag),
+        cmocka_unit_test(interrupts_may_be_redirected_to_a_paravisor),
+        cmocka_unit_test(one_connection_is_one_channels),
         cmocka_unit_test(a_device_may_leave_from_within_closed),
         cmocka_unit_test(a_reserved_channel_survives_all_but_reset),
         cmocka_unit_test(a_reset_ends_a_reserved_channel),
