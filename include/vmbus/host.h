@@ -41,7 +41,11 @@ VMB_BEGIN_DECLS
 
 /** The SINT on which guests take VMBus messages and events (TLFS 11; as all guests have it). */
 #define VMB_HOST_SINT 2u
-/** A channel that is offered with relid r is signalled with connection id base + r. */
+/**
+ * A channel that is offered with relid r is signalled with connection id base + r. A guest with
+ * VMB_FEATURE_SIGNAL_PARAMETERS may choose another, from base up to 24 bits; those of open channels
+ * must differ in their low 11 bits, as ids made of relids do, or the open is refused.
+ */
 #define VMB_HOST_CONNECTION_BASE 0x2000u
 
 /** Guest pages, mapped by the platform. */
