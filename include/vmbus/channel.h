@@ -47,7 +47,8 @@ struct vmb_channel_open_options {
     uint32_t tx_pages;               /**< Data pages of the outbound ring. Default: the driver's. */
     uint32_t rx_pages;               /**< Data pages of the inbound ring. Default: the driver's. */
     uint32_t target_vp;              /**< VP for interrupts; VMB_VP_NONE: none. */
-    const void *user_data;           /**< Up to 120 bytes for the host's device; copied. */
+    bool monitored; /**< Signal through the monitor page if the host gave it one (monitor.h). */
+    const void *user_data; /**< Up to 120 bytes for the host's device; copied. */
     uint32_t user_data_bytes;
     vmb_channel_done done; /**< May be NULL. */
     void *done_context;

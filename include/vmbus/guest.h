@@ -77,6 +77,11 @@ struct vmb_guest_platform {
      * vmb_guest_poll() and whenever vmb_guest_on_interrupt() says so.
      */
     void (*run_ready)(void *context, uint32_t vp);
+    /**
+     * Map a page of the host's that lies at a guest physical address outside our memory. NULL: the
+     * host is not asked for VMB_FEATURE_HOST_MONITOR_PAGES. Returns NULL if it cannot.
+     */
+    void VMB_SHARED *(*map_host_page)(void *context, vmb_gpa address);
     /** One line, no newline, at most 128 bytes. Rate-limited where a peer causes it. */
     vmb_log_function log;
 };

@@ -114,7 +114,8 @@ vmb_status vmb_hv_call_status(uint64_t result);
  * What the result of HvPostMessage means: what `post_message` of a guest's platform returns.
  *
  * INVALID_CONNECTION_ID is VMB_ERR_INVALID_TARGET, and so are its like: an older host, no host at
- * all, or one that is posted to too fast. The guest core knows what it asked, and does what is right.
+ * all, or one that is posted to too fast. The guest core knows what it asked, and does what is
+ * right.
  *
  * Context: isr-ok.
  */

@@ -27,6 +27,9 @@ static void contact_unshare(struct vmb_guest *guest)
         return;
     }
     vmb_atomic_store(&guest->legacy_page, (void *)NULL, VMB_RELAXED);
+    vmb_atomic_store(&guest->monitor_page, (void *)NULL, VMB_RELAXED);
+    vmbi_monitor_unshare(guest, &guest->monitors, !guest->contact_doubtful);
+    vmbi_monitor_unshare(guest, &guest->new_monitors, !guest->contact_doubtful);
     if (guest->contact_doubtful) {
         guest->counters.pages_leaked += CONTACT_PAGES;
     } else {
@@ -152,6 +155,20 @@ void vmbi_contact_posted(struct vmb_guest *guest, vmb_status status)
     guest->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
 }
 
+/* Where monitored channels signal: in our page, or in the host's if it insists on its own. */
+static void *contact_monitor_page(struct vmb_guest *guest,
+                                  const struct vmb_msg_version_response *response)
+{
+    if ((guest->features & VMB_FEATURE_HOST_MONITOR_PAGES) == 0) {
+        return contact_page(guest, CONTACT_MONITOR_TO_HOST);
+    }
+    if (response->child_to_parent_gpa == 0) {
+        return NULL; /* It looks at none: every signal is a hypercall. */
+    }
+    return (void *)guest->platform.map_host_page(guest->platform.context,
+                                                 response->child_to_parent_gpa);
+}
+
 static void contact_accepted(struct vmb_guest *guest,
                              const struct vmb_msg_version_response *response)
 {
@@ -166,6 +183,7 @@ static void contact_accepted(struct vmb_guest *guest,
         vmb_atomic_store(&guest->legacy_page, contact_page(guest, CONTACT_INTERRUPT_PAGE),
                          VMB_RELEASE);
     }
+    vmb_atomic_store(&guest->monitor_page, contact_monitor_page(guest, response), VMB_RELEASE);
     guest->state = BUS_CONNECTED;
     contact_end(guest, VMB_OK);
     if (guest->state == BUS_CONNECTED && !guest->offers_post.queued) {
@@ -274,6 +292,8 @@ void vmbi_leave_poll(struct vmb_guest *guest)
     }
     vmbi_gpadls_forget(guest);
     vmbi_tl_forget(guest);
+    vmbi_monitor_forget(guest);
+    vmbi_pause_forget(guest);
     vmbi_post_cancel(guest, &guest->offers_post);
     guest->deadline_ns = VMB_NEVER;
     vmbi_post_queue(guest, &guest->unload_post, POST_UNLOAD);

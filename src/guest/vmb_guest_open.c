@@ -41,6 +41,9 @@ static void open_ring_doorbell(void *context)
     struct vmb_channel *channel = context;
     struct vmb_guest *guest = channel->guest;
 
+    if (vmbi_monitor_signal(channel)) {
+        return;
+    }
     if (!channel->offer.is_dedicated) {
         uint8_t *page = (uint8_t *)(void *)guest->contact_pages.base + LEGACY_HALF_BYTES;
         uint32_t relid = channel->relid;
@@ -113,6 +116,7 @@ static void open_take_wishes(struct vmb_channel *channel,
     channel->tx_pages = open_pages(options->tx_pages, driver->tx_pages);
     channel->rx_pages = open_pages(options->rx_pages, driver->rx_pages);
     channel->target_vp = options->target_vp;
+    channel->monitored = options->monitored;
     channel->done = options->done;
     channel->done_context = options->done_context;
     channel->host_status = 0;

@@ -25,6 +25,19 @@ void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, enum post_k
     guest->outbox_last = post;
 }
 
+/* Before all others: for what ends a wait that holds them. */
+void vmbi_post_first(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind)
+{
+    VMB_ASSERT(!post->queued);
+    post->kind = (uint8_t)kind;
+    post->queued = true;
+    post->next = guest->outbox_first;
+    guest->outbox_first = post;
+    if (guest->outbox_last == NULL) {
+        guest->outbox_last = post;
+    }
+}
+
 void vmbi_post_cancel(struct vmb_guest *guest, struct vmb_post *post)
 {
     struct vmb_post **link = &guest->outbox_first;
@@ -94,6 +107,15 @@ static void outbox_build(struct vmb_guest *guest, struct vmb_post *post,
     case POST_TL_CONNECT:
         vmbi_tl_build(OUTBOX_OWNER(vmb_tl_connect, post, post), message);
         break;
+    case POST_MODIFY_CONNECTION:
+        vmbi_monitor_move_build(guest, message);
+        break;
+    case POST_PAUSE:
+        message->number = VMB_MSG_PAUSE;
+        break;
+    case POST_RESUME:
+        message->number = VMB_MSG_RESUME;
+        break;
     }
 }
 
@@ -129,6 +151,15 @@ static bool outbox_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_st
         return false;
     case POST_TL_CONNECT:
         vmbi_tl_posted(OUTBOX_OWNER(vmb_tl_connect, post, post), status);
+        return false;
+    case POST_MODIFY_CONNECTION:
+        vmbi_monitor_move_posted(guest, status);
+        return false;
+    case POST_PAUSE:
+        vmbi_pause_posted(guest, status);
+        return false;
+    case POST_RESUME:
+        vmbi_resume_posted(guest, status);
         return false;
     }
     return false;
@@ -189,6 +220,9 @@ bool vmbi_outbox_poll(struct vmb_guest *guest)
 
         if (posted == POLL_BATCH) {
             return true;
+        }
+        if (guest->pause == PAUSE_HELD && post->kind != POST_RESUME && post->kind != POST_UNLOAD) {
+            return false;
         }
         if (guest->post_retry_ns != 0 &&
             guest->platform.now_ns(guest->platform.context) < guest->post_retry_ns) {

@@ -57,6 +57,12 @@ static void poll_handle(struct vmb_guest *guest, const struct vmb_message *messa
     case VMB_MSG_GPADL_TORNDOWN:
         vmbi_on_gpadl_torndown(guest, &message->u.gpadl_torndown);
         break;
+    case VMB_MSG_MODIFY_CONNECTION_RESPONSE:
+        vmbi_on_modify_connection(guest, &message->u.modify_connection_response);
+        break;
+    case VMB_MSG_PAUSE_RESPONSE:
+        vmbi_on_pause_response(guest);
+        break;
     case VMB_MSG_TL_CONNECT_RESULT:
         vmbi_on_tl_result(guest, &message->u.tl_connect_result);
         break;
@@ -165,24 +171,31 @@ static bool poll_slots(struct vmb_guest *guest)
     return more;
 }
 
-/* End the waits that have lasted too long, and find out when the next one does. */
-static void poll_deadlines(struct vmb_guest *guest)
+static uint64_t poll_earlier(uint64_t left_ns, uint64_t right_ns)
 {
-    uint64_t now_ns;
-    uint64_t earliest_ns = VMB_NEVER;
-    uint32_t index;
+    return left_ns < right_ns ? left_ns : right_ns;
+}
 
-    if (guest->earliest_deadline_ns == VMB_NEVER) {
-        return;
-    }
-    now_ns = guest->platform.now_ns(guest->platform.context);
-    if (now_ns < guest->earliest_deadline_ns) {
-        return;
-    }
-    guest->earliest_deadline_ns = VMB_NEVER;
+static uint64_t poll_bus_timeouts(struct vmb_guest *guest, uint64_t now_ns)
+{
     if (guest->deadline_ns <= now_ns) {
         vmbi_bus_timeout(guest);
     }
+    if (guest->move_deadline_ns <= now_ns) {
+        vmbi_monitor_timeout(guest);
+    }
+    if (guest->pause_deadline_ns <= now_ns) {
+        vmbi_pause_timeout(guest);
+    }
+    return poll_earlier(guest->deadline_ns,
+                        poll_earlier(guest->move_deadline_ns, guest->pause_deadline_ns));
+}
+
+static uint64_t poll_channel_timeouts(struct vmb_guest *guest, uint64_t now_ns,
+                                      uint64_t earliest_ns)
+{
+    uint32_t index;
+
     for (index = 0; index < guest->options.channel_limit; index++) {
         struct vmb_channel *channel = &guest->channel_memory[index];
 
@@ -197,19 +210,31 @@ static void poll_deadlines(struct vmb_guest *guest)
             guest->counters.requests_timed_out++;
             vmbi_open_timeout(channel);
         }
-        if (channel->modify_deadline_ns < earliest_ns) {
-            earliest_ns = channel->modify_deadline_ns;
-        }
-        if (channel->deadline_ns < earliest_ns) {
-            earliest_ns = channel->deadline_ns;
-        }
+        earliest_ns = poll_earlier(earliest_ns, channel->modify_deadline_ns);
+        earliest_ns = poll_earlier(earliest_ns, channel->deadline_ns);
     }
+    return earliest_ns;
+}
+
+/* End the waits that have lasted too long, and find out when the next one does. */
+static void poll_deadlines(struct vmb_guest *guest)
+{
+    uint64_t now_ns;
+    uint64_t earliest_ns;
+
+    if (guest->earliest_deadline_ns == VMB_NEVER) {
+        return;
+    }
+    now_ns = guest->platform.now_ns(guest->platform.context);
+    if (now_ns < guest->earliest_deadline_ns) {
+        return;
+    }
+    guest->earliest_deadline_ns = VMB_NEVER; /* Waits that begin meanwhile lower it again. */
+    earliest_ns = poll_bus_timeouts(guest, now_ns);
+    earliest_ns = poll_channel_timeouts(guest, now_ns, earliest_ns);
     earliest_ns = vmbi_gpadl_timeouts(guest, now_ns, earliest_ns);
     earliest_ns = vmbi_tl_timeouts(guest, now_ns, earliest_ns);
-    earliest_ns = guest->deadline_ns < earliest_ns ? guest->deadline_ns : earliest_ns;
-    if (earliest_ns < guest->earliest_deadline_ns) {
-        guest->earliest_deadline_ns = earliest_ns;
-    }
+    guest->earliest_deadline_ns = poll_earlier(guest->earliest_deadline_ns, earliest_ns);
 }
 
 /* Sections are numbered two a VP: its interrupts, its runs. */

@@ -46,7 +46,10 @@ enum post_kind {
     POST_MODIFY,
     POST_GPADL,
     POST_GPADL_TEARDOWN,
-    POST_TL_CONNECT
+    POST_TL_CONNECT,
+    POST_MODIFY_CONNECTION,
+    POST_PAUSE,
+    POST_RESUME
 };
 
 enum bus_state {
@@ -88,6 +91,12 @@ enum vp_service {
     VP_EMPTY     /* No channel targets it; the port is about to mask its SINT. */
 };
 
+enum pause_state {
+    PAUSE_NONE = 0,
+    PAUSE_ASKED, /* Pause is queued. */
+    PAUSE_HELD   /* Posted: nothing but Resume and Unload goes out. */
+};
+
 enum modify_state {
     MODIFY_NONE = 0,
     MODIFY_QUEUED,
@@ -111,6 +120,7 @@ struct vmb_channel {
     uint8_t phase;
     uint8_t modify;
     bool rescinded;
+    bool monitored;
     bool rescind_told;
     bool let_go; /* By its user, while something of ours still kept it. */
     bool stuck_seen;
@@ -182,6 +192,7 @@ struct vmb_guest {
     /* dispatch: read by every interrupt, changed by the control plane. */
     vmb_atomic_word scan_words;     /* Words of flags that can hold a mapped relid (R9). */
     vmb_atomic_ptr legacy_page;     /* Interrupt page, if the host is older than 2.4. */
+    vmb_atomic_ptr monitor_page;    /* Where monitored channels signal the host; NULL: nowhere. */
     vmb_atomic_u32 message_waiting; /* A slot was seen full; the next poll looks at all. */
     VMB_CACHE_ALIGNED vmb_atomic_ptr channels[VMB_RELID_COUNT]; /* R1. */
 
@@ -222,6 +233,19 @@ struct vmb_guest {
     void *stop_context;
     struct vmb_gpadl fence_gpadl;
     struct vmb_gpadl_range fence_range;
+    struct vmb_pages monitors;     /* Two pages that replaced those of the contact. */
+    struct vmb_pages new_monitors; /* That the host is being told of. */
+    bool moving_monitors;
+    uint64_t move_deadline_ns;
+    void (*move_done)(void *context, vmb_status status);
+    void *move_context;
+    struct vmb_post move_post;
+    uint8_t pause; /* enum pause_state */
+    uint64_t pause_deadline_ns;
+    void (*pause_done)(void *context, vmb_status status);
+    void *pause_context;
+    struct vmb_post pause_post;
+    struct vmb_post resume_post;
     bool crash_said;
     uint64_t crash_deadline_ns;
     struct vmbi_grace grace;
@@ -251,6 +275,7 @@ void vmbi_channel_make_due(struct vmb_guest *guest, uint32_t relid, uint32_t vp)
 
 /* vmb_guest_outbox.c */
 void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind);
+void vmbi_post_first(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind);
 void vmbi_post_cancel(struct vmb_guest *guest, struct vmb_post *post);
 bool vmbi_outbox_poll(struct vmb_guest *guest);
 
@@ -279,6 +304,23 @@ void vmbi_release_posted(struct vmb_channel *channel, vmb_status status);
 void vmbi_suspend_channel(struct vmb_channel *channel);
 struct vmb_channel *vmbi_resume_find(struct vmb_guest *guest, const struct vmb_msg_offer *offer);
 void vmbi_resume_end(struct vmb_guest *guest);
+
+/* vmb_guest_monitor.c */
+bool vmbi_monitor_signal(struct vmb_channel *channel);
+void vmbi_monitor_unshare(struct vmb_guest *guest, struct vmb_pages *pages, bool host_let_go);
+void vmbi_monitor_move_build(const struct vmb_guest *guest, struct vmb_message *message);
+void vmbi_monitor_move_posted(struct vmb_guest *guest, vmb_status status);
+void vmbi_on_modify_connection(struct vmb_guest *guest,
+                               const struct vmb_msg_modify_connection_response *response);
+void vmbi_monitor_timeout(struct vmb_guest *guest);
+void vmbi_monitor_forget(struct vmb_guest *guest);
+
+/* vmb_guest_pause.c */
+void vmbi_pause_posted(struct vmb_guest *guest, vmb_status status);
+void vmbi_on_pause_response(struct vmb_guest *guest);
+void vmbi_resume_posted(struct vmb_guest *guest, vmb_status status);
+void vmbi_pause_timeout(struct vmb_guest *guest);
+void vmbi_pause_forget(struct vmb_guest *guest);
 
 /* vmb_guest_vp.c */
 void vmbi_vp_stop_poll(struct vmb_guest *guest);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Monitor pages: signalling through them, their latencies, and moving them (ModifyConnection). */
+#include <vmbus/monitor.h>
+
+#include <vmbus/proto/pages.h>
+
+#include "guest/vmb_guest_state.h"
+
+#define MONITOR_LATENCY_UNIT_NS 100u
+/* Of a block of two: first the host's to us, then ours to the host. */
+#define MONITOR_PAGES 2u
+
+/* Does the channel have a monitor that we could use? Ids that cannot be are the host's mistake. */
+static bool monitor_usable(const struct vmb_channel *channel)
+{
+    return channel->offer.monitor_allocated && channel->offer.monitor_id < VMB_MONITOR_COUNT &&
+           vmb_atomic_load(&channel->guest->monitor_page, VMB_RELAXED) != NULL;
+}
+
+/* Signal through the page instead of by a hypercall. False: it has to be a hypercall. */
+bool vmbi_monitor_signal(struct vmb_channel *channel)
+{
+    uint32_t id = channel->offer.monitor_id;
+    void *page;
+
+    if (!channel->monitored || !monitor_usable(channel)) {
+        return false;
+    }
+    page = vmb_atomic_load(&channel->guest->monitor_page, VMB_ACQUIRE);
+    /* Release: whoever finds the bit finds the packet. If it was set already, the host is due. */
+    (void)vmbi_shm_fetch_or(page, VMB_MONITOR_PENDING(id / 32u), 1u << (id % 32u), VMB_RELEASE);
+    return true;
+}
+
+vmb_status vmb_channel_set_latency(struct vmb_channel *channel, uint32_t latency_ns)
+{
+    uint32_t units = (latency_ns + MONITOR_LATENCY_UNIT_NS / 2) / MONITOR_LATENCY_UNIT_NS;
+    uint8_t bytes[2];
+    uint8_t *page;
+
+    if (!monitor_usable(channel)) {
+        return VMB_ERR_UNSUPPORTED;
+    }
+    if (latency_ns > 0xFFFFu * MONITOR_LATENCY_UNIT_NS) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    page = vmb_atomic_load(&channel->guest->monitor_page, VMB_RELAXED);
+    vmbi_put_le16(bytes, (uint16_t)units);
+    vmbi_shm_copy_out(page + VMB_MONITOR_LATENCY(channel->offer.monitor_id), bytes, sizeof(bytes));
+    return VMB_OK;
+}
+
+/* ---- Moving -----------------------------------------------------------------------------------
+ */
+
+/* Take a block that was shared for a move back. The first pages belong to the contact. */
+void vmbi_monitor_unshare(struct vmb_guest *guest, struct vmb_pages *pages, bool host_let_go)
+{
+    if (pages->base == NULL) {
+        return;
+    }
+    if (host_let_go) {
+        guest->platform.unshare_pages(guest->platform.context, pages);
+    } else {
+        guest->counters.pages_leaked += pages->page_count;
+    }
+    pages->base = NULL;
+}
+
+static void monitor_move_end(struct vmb_guest *guest, vmb_status status)
+{
+    vmb_guest_done done = guest->move_done;
+
+    vmbi_post_cancel(guest, &guest->move_post);
+    guest->moving_monitors = false;
+    guest->move_deadline_ns = VMB_NEVER;
+    if (status == VMB_OK) {
+        vmb_atomic_store(&guest->monitor_page,
+                         (void *)((uint8_t *)(void *)guest->new_monitors.base + VMB_PAGE_BYTES),
+                         VMB_RELEASE);
+        vmbi_monitor_unshare(guest, &guest->monitors, true);
+        guest->monitors = guest->new_monitors;
+        guest->new_monitors.base = NULL;
+    } else {
+        /* Refused, or never told: the host does not use them. Otherwise nobody knows. */
+        vmbi_monitor_unshare(guest, &guest->new_monitors,
+                             status == VMB_ERR_REFUSED || status == VMB_ERR_PLATFORM);
+    }
+    guest->move_done = NULL;
+    if (done != NULL) {
+        done(guest->move_context, status);
+    }
+}
+
+vmb_status vmb_guest_move_monitors(struct vmb_guest *guest, vmb_guest_done done, void *done_context)
+{
+    if (guest->state != BUS_CONNECTED) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    if ((guest->features & VMB_FEATURE_MODIFY_CONNECTION) == 0 ||
+        (guest->features & VMB_FEATURE_HOST_MONITOR_PAGES) != 0) {
+        return VMB_ERR_UNSUPPORTED;
+    }
+    if (guest->moving_monitors) {
+        return VMB_ERR_BUSY;
+    }
+    if (guest->platform.share_pages(guest->platform.context, MONITOR_PAGES, &guest->new_monitors) !=
+        VMB_OK) {
+        guest->new_monitors.base = NULL;
+        return VMB_ERR_NO_MEMORY;
+    }
+    guest->moving_monitors = true;
+    guest->move_done = done;
+    guest->move_context = done_context;
+    guest->move_deadline_ns = VMB_NEVER;
+    vmbi_post_queue(guest, &guest->move_post, POST_MODIFY_CONNECTION);
+    return VMB_OK;
+}
+
+void vmbi_monitor_move_build(const struct vmb_guest *guest, struct vmb_message *message)
+{
+    vmb_gpa first = guest->new_monitors.first_gpn << VMB_PAGE_SHIFT;
+
+    message->number = VMB_MSG_MODIFY_CONNECTION;
+    message->u.modify_connection.parent_to_child_gpa = first;
+    message->u.modify_connection.child_to_parent_gpa = first + VMB_PAGE_BYTES;
+}
+
+void vmbi_monitor_move_posted(struct vmb_guest *guest, vmb_status status)
+{
+    if (status != VMB_OK) {
+        monitor_move_end(guest, status);
+        return;
+    }
+    guest->move_deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+}
+
+void vmbi_on_modify_connection(struct vmb_guest *guest,
+                               const struct vmb_msg_modify_connection_response *response)
+{
+    if (!guest->moving_monitors || guest->move_post.queued) {
+        vmbi_unexpected(guest, VMB_MSG_MODIFY_CONNECTION_RESPONSE, 0);
+        return;
+    }
+    monitor_move_end(
+        guest, response->connection_state == VMB_CONNECTION_STATE_OK ? VMB_OK : VMB_ERR_REFUSED);
+}
+
+void vmbi_monitor_timeout(struct vmb_guest *guest)
+{
+    guest->counters.requests_timed_out++;
+    monitor_move_end(guest, VMB_ERR_TIMEOUT);
+}
+
+/* The bus is being left: whoever waits is told; the pages follow the host's answer to Unload. */
+void vmbi_monitor_forget(struct vmb_guest *guest)
+{
+    if (guest->moving_monitors) {
+        struct vmb_pages pages = guest->new_monitors;
+
+        guest->new_monitors.base = NULL;
+        monitor_move_end(guest, VMB_ERR_GONE);
+        guest->new_monitors = pages;
+    }
+}
