@@ -46,7 +46,10 @@ struct rules_device {
     /* Odd while an event must be answered: from OpenChannel at the host until the guest begins to
      * close or the host to rescind. */
     VMB_CACHE_ALIGNED vmb_atomic_u32 epoch;
-    vmb_atomic_u32 posted;                 /* The number of the last event; its signaller's. */
+    vmb_atomic_u32 posted; /* The number of the last event; its signaller's. */
+    /* Its signaller waits for that one: do not close the channel, for the reopening would start the
+     * handler and hide that it was lost. */
+    vmb_atomic_u32 waiting;
     VMB_CACHE_ALIGNED vmb_atomic_u32 seen; /* What the handler saw last. */
     vmb_atomic_u32 inside;
     vmb_atomic_u32 accepting; /* Between opened and closed. */

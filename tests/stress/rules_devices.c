@@ -248,6 +248,9 @@ static void devices_churn(struct rules *rules)
         devices_churn_vp(rules);
         return;
     }
+    if (dice >= 45 && vmb_atomic_load(&device->waiting, VMB_RELAXED) != 0) {
+        return;
+    }
     if (device->channel != NULL && dice >= 85) {
         devices_ask_rescind(rules, device);
         return;

@@ -4,7 +4,7 @@
 
 #include "rules.h"
 
-#define SIGNALS_LOST_NS  20000000000u /* An event that has not been seen by then is lost. */
+#define SIGNALS_LOST_NS  10000000000u /* An event that has not been seen by then is lost. */
 #define SIGNALS_BATCH    1024u
 #define SIGNALS_TRIES    100000u
 #define SIGNALS_VERIFY   40u /* Thousandths of the events that are waited for. */
@@ -85,6 +85,7 @@ static void signals_one(struct rules_signaller *self, struct rules_device *devic
         }
         return;
     }
+    vmb_atomic_store(&device->waiting, verify ? 1u : 0u, VMB_RELAXED);
     number = vmb_atomic_load(&device->posted, VMB_RELAXED) + 1;
     /* Release: the host's ring, so to speak; the flag is set after it. */
     vmb_atomic_store(&device->posted, number, VMB_RELEASE);
@@ -94,6 +95,7 @@ static void signals_one(struct rules_signaller *self, struct rules_device *devic
     }
     if (verify) {
         signals_verify(self, device, epoch, number);
+        vmb_atomic_store(&device->waiting, 0u, VMB_RELAXED);
     }
 }
 
