@@ -84,26 +84,18 @@ static void live_ask_connect(void *context)
     question->status = vmb_guest_connect(question->live->world.guest.guest);
 }
 
-vmb_status vmb_sim_live_connect(struct vmb_sim_live *live)
+static void live_ask_resume(void *context)
 {
-    struct live_question question = {.live = live};
+    struct live_question *question = context;
 
-    vmb_atomic_store(&live->world.connected, 0u, VMB_RELAXED);
-    vmb_atomic_store(&live->world.delivered, 0u, VMB_RELAXED);
-    vmb_atomic_store(&live->world.unloaded, 0u, VMB_RELAXED);
-    vmb_sim_live_on_guest(live, live_ask_connect, &question);
-    if (question.status != VMB_OK) {
-        return question.status;
-    }
-    if (!vmb_sim_live_wait(live, live_happened, &live->world.connected, LIVE_CONTROL_NS)) {
-        return VMB_ERR_TIMEOUT;
-    }
-    question.status = live_told(&live->world.connected);
-    if (question.status == VMB_OK &&
-        !vmb_sim_live_wait(live, live_happened, &live->world.delivered, LIVE_CONTROL_NS)) {
-        return VMB_ERR_TIMEOUT;
-    }
-    return question.status;
+    question->status = vmb_guest_resume(question->live->world.guest.guest);
+}
+
+static void live_ask_suspend(void *context)
+{
+    struct live_question *question = context;
+
+    question->status = vmb_guest_suspend(question->live->world.guest.guest);
 }
 
 static void live_ask_unload(void *context)
@@ -113,18 +105,56 @@ static void live_ask_unload(void *context)
     question->status = vmb_guest_unload(question->live->world.guest.guest);
 }
 
-vmb_status vmb_sim_live_unload(struct vmb_sim_live *live)
+/* Ask the guest for something, and wait until it has told how that ended. */
+static vmb_status live_ask(struct vmb_sim_live *live, void (*ask)(void *context),
+                           vmb_atomic_u32 *told)
 {
     struct live_question question = {.live = live};
 
-    vmb_sim_live_on_guest(live, live_ask_unload, &question);
+    vmb_atomic_store(told, 0u, VMB_RELAXED);
+    vmb_sim_live_on_guest(live, ask, &question);
     if (question.status != VMB_OK) {
         return question.status;
     }
-    if (!vmb_sim_live_wait(live, live_happened, &live->world.unloaded, LIVE_CONTROL_NS)) {
+    if (!vmb_sim_live_wait(live, live_happened, told, LIVE_CONTROL_NS)) {
         return VMB_ERR_TIMEOUT;
     }
-    return live_told(&live->world.unloaded);
+    return live_told(told);
+}
+
+/* Onto the bus, by whichever way, until all offers have come. */
+static vmb_status live_join(struct vmb_sim_live *live, void (*ask)(void *context))
+{
+    vmb_status status;
+
+    vmb_atomic_store(&live->world.delivered, 0u, VMB_RELAXED);
+    vmb_atomic_store(&live->world.unloaded, 0u, VMB_RELAXED);
+    status = live_ask(live, ask, &live->world.connected);
+    if (status == VMB_OK &&
+        !vmb_sim_live_wait(live, live_happened, &live->world.delivered, LIVE_CONTROL_NS)) {
+        return VMB_ERR_TIMEOUT;
+    }
+    return status;
+}
+
+vmb_status vmb_sim_live_connect(struct vmb_sim_live *live)
+{
+    return live_join(live, live_ask_connect);
+}
+
+vmb_status vmb_sim_live_resume(struct vmb_sim_live *live)
+{
+    return live_join(live, live_ask_resume);
+}
+
+vmb_status vmb_sim_live_suspend(struct vmb_sim_live *live)
+{
+    return live_ask(live, live_ask_suspend, &live->world.suspended);
+}
+
+vmb_status vmb_sim_live_unload(struct vmb_sim_live *live)
+{
+    return live_ask(live, live_ask_unload, &live->world.unloaded);
 }
 
 static void live_ask_reset(void *context)

@@ -35,6 +35,13 @@ void vmb_sim_live_on_host(struct vmb_sim_live *live, void (*function)(void *cont
 /* Connect the guest, and wait until all offers have been delivered, or for how it failed. */
 VMB_NODISCARD vmb_status vmb_sim_live_connect(struct vmb_sim_live *live);
 
+/*
+ * Let the guest sleep, and wait until it does; let it awake, and wait until all offers have been
+ * delivered. VMB_ERR_WRONG_STATE: not connected, or not asleep.
+ */
+VMB_NODISCARD vmb_status vmb_sim_live_suspend(struct vmb_sim_live *live);
+VMB_NODISCARD vmb_status vmb_sim_live_resume(struct vmb_sim_live *live);
+
 /* Let the guest leave the bus, and wait for its end. VMB_ERR_WRONG_STATE: it is not connected. */
 VMB_NODISCARD vmb_status vmb_sim_live_unload(struct vmb_sim_live *live);
 

@@ -46,6 +46,27 @@ static void world_rescinded(void *context, struct vmb_channel *channel)
     user->rescinded(user->context, channel);
 }
 
+static void world_suspended(void *context, vmb_status status)
+{
+    struct vmb_sim_world *world = context;
+    const struct vmb_guest_events *user = &world->options.guest_events;
+
+    if (user->suspended != NULL) {
+        user->suspended(user->context, status);
+    }
+    vmb_atomic_store(&world->suspended, WORLD_TOLD(status), VMB_RELEASE);
+}
+
+static void world_resumed(void *context, struct vmb_channel *channel)
+{
+    struct vmb_sim_world *world = context;
+    const struct vmb_guest_events *user = &world->options.guest_events;
+
+    if (user->resumed != NULL) {
+        user->resumed(user->context, channel);
+    }
+}
+
 static void world_unloaded(void *context, vmb_status status)
 {
     struct vmb_sim_world *world = context;
@@ -98,6 +119,8 @@ static vmb_status world_init_guest(struct vmb_sim_world *world)
         .offers_delivered = world_offers_delivered,
         /* Without it the library lets go by itself, which is what no listener means. */
         .rescinded = options->guest_events.rescinded != NULL ? world_rescinded : NULL,
+        .suspended = world_suspended,
+        .resumed = world_resumed,
         .unloaded = world_unloaded,
     };
 

@@ -43,6 +43,7 @@ struct vmb_sim_world {
     /* 0 until it has happened; then 1 - status, a positive number. */
     vmb_atomic_u32 connected;
     vmb_atomic_u32 delivered;
+    vmb_atomic_u32 suspended;
     vmb_atomic_u32 unloaded;
     vmb_atomic_u32 host_connected; /* The host's connections, less the ends of them. */
 };

@@ -164,6 +164,93 @@ static void test_revoke_under_traffic(void **state)
     free(world);
 }
 
+/* R11: relids are new after a sleep, and an old one means nothing. */
+static void test_sleep_under_traffic(void **state)
+{
+    struct traffic_world *world = world_new(0);
+    struct vmb_sim_world_options options = {.machine = {.seed = 10}, .host_workers = 2};
+
+    (void)state;
+    traffic_world_start(world, &options);
+    assert_int_equal(vmb_sim_live_connect(world->live), VMB_OK);
+    for (uint32_t i = 0; i < 20; i++) {
+        for (uint32_t k = 0; k < TRAFFIC_DEVICES; k++) {
+            wait_end(&world->devices[k], i + 1);
+        }
+        assert_int_equal(vmb_sim_live_suspend(world->live), VMB_OK);
+        assert_int_equal(vmb_sim_live_resume(world->live), VMB_OK);
+    }
+    assert_int_equal(vmb_sim_live_resume(world->live), VMB_ERR_WRONG_STATE);
+    traffic_world_stop(world);
+    free(world);
+}
+
+struct vp_wait {
+    struct traffic_world *world;
+    uint32_t vp;
+    bool stop;
+    vmb_status status;
+    vmb_atomic_u32 done;
+};
+
+static void vp_stopped(void *context, uint32_t vp, vmb_status status)
+{
+    struct vp_wait *wait = context;
+
+    (void)vp;
+    wait->status = status;
+    vmb_atomic_store(&wait->done, 1u, VMB_RELEASE);
+}
+
+static void vp_ask(void *context)
+{
+    struct vp_wait *wait = context;
+    struct vmb_sim_guest *guest = &wait->world->live->world.guest;
+
+    wait->status = wait->stop ? vmb_sim_guest_vp_stop(guest, wait->vp, vp_stopped, wait)
+                              : vmb_sim_guest_vp_start(guest, wait->vp);
+    if (wait->status != VMB_OK || !wait->stop) {
+        vmb_atomic_store(&wait->done, 1u, VMB_RELEASE);
+    }
+}
+
+static bool vp_is_done(void *context)
+{
+    return vmb_atomic_load(&((struct vp_wait *)context)->done, VMB_ACQUIRE) != 0;
+}
+
+static void vp_do(struct traffic_world *world, uint32_t vp, bool stop)
+{
+    struct vp_wait wait = {.world = world, .vp = vp, .stop = stop};
+
+    vmb_sim_live_on_guest(world->live, vp_ask, &wait);
+    assert_true(vmb_sim_live_wait(world->live, vp_is_done, &wait, WAIT_NS));
+    assert_int_equal(wait.status, VMB_OK);
+}
+
+/* R12, with a host that answers moves and one that does not. */
+static void test_a_vp_leaves_under_traffic(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct traffic_world *world = world_new(4000);
+        struct vmb_sim_world_options options = {
+            .machine = {.vp_count = 2, .seed = 11 + i},
+            .host = {.max_version = i == 0 ? VMB_VERSION_5_3 : VMB_VERSION_4_1},
+        };
+
+        traffic_world_start(world, &options);
+        assert_int_equal(vmb_sim_live_connect(world->live), VMB_OK);
+        for (uint32_t k = 0; k < 20; k++) {
+            vp_do(world, 1, true);
+            vp_do(world, 1, false);
+        }
+        assert_true(vmb_sim_live_wait(world->live, traffic_world_done, world, WAIT_NS));
+        traffic_world_stop(world);
+        free(world);
+    }
+}
+
 static void test_faults_are_survived(void **state)
 {
     (void)state;
@@ -265,6 +352,8 @@ int main(void)
         cmocka_unit_test(test_connect_again),
         cmocka_unit_test(test_open_close_move_under_traffic),
         cmocka_unit_test(test_revoke_under_traffic),
+        cmocka_unit_test(test_sleep_under_traffic),
+        cmocka_unit_test(test_a_vp_leaves_under_traffic),
         cmocka_unit_test(test_faults_are_survived),
         cmocka_unit_test(test_no_memory_at_each_share),
         cmocka_unit_test(test_dump_says_where_it_stands),

@@ -139,6 +139,21 @@ static void traffic_offered(void *context, struct vmb_channel *channel)
     }
 }
 
+/* It has slept; whatever its relid is now, it goes on where it was. */
+static void traffic_resumed(void *context, struct vmb_channel *channel)
+{
+    struct traffic_world *world = context;
+    struct traffic_call call = {.device = vmb_channel_context(channel)};
+
+    vmb_atomic_store(&call.device->state, TRAFFIC_OFFERED, VMB_RELEASE);
+    if (world->open_at_once) {
+        traffic_call_open(&call);
+        if (call.status != VMB_OK) {
+            traffic_end(call.device, call.status);
+        }
+    }
+}
+
 static void traffic_rescinded(void *context, struct vmb_channel *channel)
 {
     struct traffic_device *device = vmb_channel_context(channel);
@@ -212,6 +227,7 @@ void traffic_world_start(struct traffic_world *world, struct vmb_sim_world_optio
     options->guest_events.context = world;
     options->guest_events.offered = traffic_offered;
     options->guest_events.rescinded = traffic_rescinded;
+    options->guest_events.resumed = traffic_resumed;
     assert_int_equal(vmb_sim_live_start(options, &world->live), VMB_OK);
     vmb_sim_live_on_host(world->live, traffic_offer_all, world);
 }
