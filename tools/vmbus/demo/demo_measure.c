@@ -220,7 +220,9 @@ static bool measure_signal_in_flight(const struct demo_world *world, uint32_t re
         uint8_t *event_page = (uint8_t *)machine->vps[vp].pages.base + VMB_PAGE_BYTES;
         vmb_atomic_u8 *flags = (vmb_atomic_u8 *)vmb_hv_event_flags(event_page, VMB_HV_SINT_VMBUS);
 
-        if ((vmb_atomic_load(&flags[relid / 8u], VMB_ACQUIRE) >> relid % 8u & 1u) != 0 &&
+        uint32_t byte = vmb_atomic_load(&flags[relid / 8u], VMB_ACQUIRE);
+
+        if ((byte >> relid % 8u & 1u) != 0 &&
             vmb_atomic_load(&machine->vps[vp].line, VMB_ACQUIRE) != 0) {
             return true;
         }
