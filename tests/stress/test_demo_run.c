@@ -14,6 +14,7 @@
 /* The tool is no library: its parts are tested one by one. */
 #include "tools/vmbus/demo/demo_churn.c"
 #include "tools/vmbus/demo/demo_measure.c"
+#include "tools/vmbus/demo/demo_services.c"
 #include "tools/vmbus/demo/demo_world.c"
 #include "tools/vmbus/demo/percpu_lists.c"
 #include "tools/vmbus/histogram.c"

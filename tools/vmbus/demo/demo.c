@@ -51,6 +51,9 @@ static void demo_look_and_show(struct demo_world *world, struct demo_view *view,
     if (now_ns >= pace->next_look_ns) {
         pace->next_look_ns = now_ns + DEMO_LOOK_INTERVAL_NS;
         demo_measure_look(world);
+        if (world->has_services) {
+            demo_services_tick(&world->services);
+        }
     }
     if (now_ns >= pace->next_view_ns) {
         pace->next_view_ns = now_ns + DEMO_VIEW_INTERVAL_NS;
@@ -103,14 +106,28 @@ static void demo_drain(struct demo_world *world, struct demo_view *view,
     }
 }
 
+/* The host asks the guest to power off; it answers, or it has not got the question. */
+static void demo_power_off(struct demo_world *world)
+{
+    uint64_t deadline_ns = demo_now_ns() + DEMO_DRAIN_STALL_NS;
+
+    while (world->has_services && !demo_services_powered_off(&world->services) &&
+           demo_now_ns() < deadline_ns) {
+        demo_services_power_off(&world->services);
+        demo_sleep(DEMO_CHURN_INTERVAL_NS);
+    }
+}
+
 static void demo_run(struct demo_world *world, struct demo_view *view, struct demo_numbers *numbers)
 {
     demo_load(world, view, numbers);
     demo_drain(world, view, numbers);
+    demo_power_off(world);
     numbers->phase = DEMO_PHASE_DONE;
     demo_measure_look(world);
     demo_measure(world, numbers);
     demo_measure_loss(world, numbers);
+    numbers->failures += world->has_services && !numbers->powered_off ? 1 : 0;
     demo_view_show(view, numbers);
 }
 

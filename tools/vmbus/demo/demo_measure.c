@@ -168,6 +168,9 @@ void demo_measure(struct demo_world *world, struct demo_numbers *numbers)
     measure_on_guest(world, measure_guest, &fresh, NULL);
     measure_on_host(world, measure_host, &fresh);
     measure_latency(world, &fresh);
+    fresh.heartbeats = vmb_atomic_load(&world->services.beats, VMB_RELAXED);
+    fresh.time_readings = vmb_atomic_load(&world->services.readings, VMB_RELAXED);
+    fresh.powered_off = demo_services_powered_off(&world->services);
     if (world->lists != NULL) {
         fresh.dropped = percpu_lists_dropped(world->lists);
     }

@@ -57,6 +57,10 @@ struct demo_numbers {
     uint64_t lost_packets;
     uint64_t failures; /* Opens, closes and moves that ended with an error. */
 
+    uint64_t heartbeats;    /* Asked by the host and answered by the guest. */
+    uint64_t time_readings; /* Times the guest was told the time. */
+    bool powered_off;       /* The guest was asked to power off at the end, and said yes. */
+
     uint64_t latency_ns[DEMO_PERCENTILES]; /* From a request to its answer. */
 
     uint32_t vp_count;

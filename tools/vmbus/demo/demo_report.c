@@ -87,6 +87,10 @@ void demo_report_text(const struct demo_options *options, const struct demo_numb
     report_line("rescinds", tool_number(numbers->rescinds), text);
     report_line("strays", tool_number(numbers->strays), "events of channels closed or gone");
     report_line("abandoned", tool_number(numbers->abandoned), "packets under way at a close");
+    snprintf(text, sizeof(text), "answered; time told %s times; power off %s",
+             tool_number(numbers->time_readings),
+             numbers->powered_off ? "asked for and granted" : "not granted");
+    report_line("heartbeats", tool_number(numbers->heartbeats), text);
 
     printf("\n  latency     ");
     for (index = 0; index < DEMO_PERCENTILES; index++) {
@@ -155,6 +159,8 @@ bool demo_report_json(const struct demo_options *options, const struct demo_numb
         {"rescinds", numbers->rescinds},
         {"reoffers", numbers->reoffers},
         {"abandoned", numbers->abandoned},
+        {"heartbeats", numbers->heartbeats},
+        {"time_readings", numbers->time_readings},
         {"dropped_events", numbers->dropped},
         {"stalled_channels", numbers->stalled},
         {"lost_interrupts", numbers->lost_interrupts},
@@ -174,6 +180,7 @@ bool demo_report_json(const struct demo_options *options, const struct demo_numb
     }
     json_object_set_new(root, "latency_ns", report_latency(numbers));
     json_object_set_new(root, "per_vp", report_vps(numbers));
+    json_object_set_new(root, "powered_off", json_boolean(numbers->powered_off));
     json_object_set_new(root, "good", json_boolean(demo_numbers_are_good(numbers)));
     written = json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF &&
               fflush(stdout) == 0;

@@ -128,8 +128,16 @@ void demo_channel_open(struct demo_channel *channel)
 
 static void world_offered(void *context, struct vmb_channel *vmb_channel)
 {
-    struct demo_channel *channel = world_channel_of(context, vmb_channel_offer(vmb_channel));
+    struct demo_world *world = context;
+    struct demo_channel *channel;
 
+    if (world->lists != NULL) {
+        percpu_lists_move(world->lists, vmb_channel_relid(vmb_channel), 0);
+    }
+    if (demo_services_open(&world->services, vmb_channel)) {
+        return; /* It stays on VP 0. */
+    }
+    channel = world_channel_of(world, vmb_channel_offer(vmb_channel));
     if (channel != NULL) {
         channel->channel = vmb_channel;
         channel->moving = false;
@@ -185,6 +193,10 @@ static void world_offer_all(void *context)
     struct demo_world *world = context;
     uint32_t index;
 
+    if (world->has_services &&
+        !demo_services_offer(&world->services, world->live->world.host.host)) {
+        world->host_failures++;
+    }
     for (index = 0; index < world->options.channel_count; index++) {
         demo_channel_offer(&world->channels[index]);
     }
@@ -239,8 +251,9 @@ static bool world_make(struct demo_world *world)
     };
     uint32_t index;
 
+    world->has_services = options->channel_count + DEMO_SERVICES < VMB_RELID_COUNT;
     world->channels = calloc(options->channel_count, sizeof(*world->channels));
-    if (world->channels == NULL) {
+    if (world->channels == NULL || !demo_services_init(&world->services)) {
         return false;
     }
     for (index = 0; index < options->channel_count; index++) {

@@ -13,6 +13,7 @@
 #include "sim/vmb_sim_live.h"
 #include "tools/vmbus/demo/demo_numbers.h"
 #include "tools/vmbus/demo/demo_options.h"
+#include "tools/vmbus/demo/demo_services.h"
 #include "tools/vmbus/demo/percpu_lists.h"
 #include "tools/vmbus/histogram.h"
 
@@ -59,7 +60,8 @@ struct demo_world {
     struct vmb_sim_live *live;
     struct percpu_lists *lists; /* NULL but for that design. */
     struct demo_channel *channels;
-    vmb_atomic_u32 churning; /* Channels are moved, closed and revoked. */
+    struct demo_services services;
+    bool has_services; /* There is room on the bus for them. */
 
     /* Guest. */
     struct vmb_sim_random guest_random;
