@@ -138,6 +138,15 @@ VMB_NODISCARD vmb_status vmb_channel_let_go(struct vmb_channel *channel);
  */
 VMB_NODISCARD bool vmb_channel_rearm(struct vmb_channel *channel);
 
+/**
+ * Start a channel's handler as an event of the host would: what it waited for outside the bus, such
+ * as a buffer, is there. It runs where vmb_guest_run() serves the VP that receives messages.
+ * Coalesces with events; of no effect unless the channel is open.
+ *
+ * Context: isr-ok; any number of callers. Not after the channel has been let go of.
+ */
+void vmb_channel_kick(struct vmb_channel *channel);
+
 /** A place in the queue of messages to the host. Private; embedded where there is one to send. */
 struct vmb_post {
     struct vmb_post *next;

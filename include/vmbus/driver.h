@@ -47,8 +47,9 @@ struct vmb_driver {
     void (*opened)(void *device, struct vmb_endpoint *endpoint);
     /**
      * The peer signalled, or may have: read until empty, go on writing if you waited for space.
-     * A deferred handler that leaves packets in the ring is called again at once, unless it waits
-     * for space (vmb_endpoint_wait_space()): then when there is space, or when packets come.
+     * A deferred handler that reads some packets and leaves others is called again. One that reads
+     * none waits for something: for space (vmb_endpoint_wait_space()), for packets, or for whoever
+     * calls vmb_channel_kick() or vmb_host_kick().
      */
     void (*on_event)(void *device);
     /**

@@ -225,21 +225,35 @@ void vmb_endpoint_mask(struct vmb_endpoint *endpoint);
  */
 VMB_NODISCARD bool vmb_endpoint_unmask(struct vmb_endpoint *endpoint);
 
+/** What an endpoint was like when a handler began. Private. */
+struct vmb_endpoint_run {
+    uint64_t packets;
+    uint32_t peer_offset;
+};
+
+/**
+ * A handler is about to run: ask for no signals meanwhile. For the cores; drivers need not.
+ *
+ * @param out_run  To be given to vmb_endpoint_run_done().
+ *
+ * Context: isr-ok; reader.
+ */
+void vmb_endpoint_run_begin(struct vmb_endpoint *endpoint, struct vmb_endpoint_run *out_run);
+
 /**
  * The handler has returned: release, ask for signals again, and say whether it must run once more.
- * For the cores; drivers need not.
  *
- * Packets that it has not seen are always a reason. Packets that it saw and left are one too,
- * unless it waits for space to answer them: the peer signals that, and running before would only
- * spin.
+ * Packets that came meanwhile are a reason: the peer saw the mask and did not signal. So are
+ * packets that it left after it had read some. If it read none of what was there, it waits for
+ * something else, such as space in its other ring: running it again would only spin.
  *
  * @retval true   Run the handler again: no signal will come for what is there.
- * @retval false  The next packet, or the space that is waited for, is signalled; or the ring is
- *                broken.
+ * @retval false  The next packet is signalled; or the ring is broken.
  *
- * Context: isr-ok; reader and writer both, as a handler is.
+ * Context: isr-ok; reader.
  */
-VMB_NODISCARD bool vmb_endpoint_rest(struct vmb_endpoint *endpoint);
+VMB_NODISCARD bool vmb_endpoint_run_done(struct vmb_endpoint *endpoint,
+                                         const struct vmb_endpoint_run *run);
 
 VMB_END_DECLS
 

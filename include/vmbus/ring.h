@@ -260,13 +260,6 @@ VMB_NODISCARD vmb_status vmb_ring_tx_wait_space(struct vmb_ring_tx *tx, uint32_t
  */
 uint32_t vmb_ring_tx_free_bytes(struct vmb_ring_tx *tx);
 
-/**
- * Whether vmb_ring_tx_wait_space() has asked for space that is not there yet: a signal will come.
- *
- * Context: isr-ok; one caller per half. Bounded: one load.
- */
-bool vmb_ring_tx_waits(struct vmb_ring_tx *tx);
-
 /* ---- The consuming half ---------------------------------------------------------------------- */
 
 /** The consuming half. Embed it where you need it; the members are private. */
@@ -419,14 +412,12 @@ void vmb_ring_rx_mask(struct vmb_ring_rx *rx);
 VMB_NODISCARD bool vmb_ring_rx_unmask(struct vmb_ring_rx *rx);
 
 /**
- * Whether there are packets that this half has not learnt of yet. What it knows of and has left in
- * the ring does not count. Of use after vmb_ring_rx_unmask() has said true.
- *
- * @return False also if the peer broke the ring.
+ * Where the peer says that it writes next, unchecked: to compare with what it said before. That the
+ * number is the same says that nothing was written only if nothing was read meanwhile either.
  *
  * Context: isr-ok; one caller per half. Bounded: one load.
  */
-bool vmb_ring_rx_unseen(struct vmb_ring_rx *rx);
+uint32_t vmb_ring_rx_peer_offset(const struct vmb_ring_rx *rx);
 
 VMB_END_DECLS
 

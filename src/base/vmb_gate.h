@@ -92,6 +92,12 @@ VMB_INLINE void vmbi_gate_close(vmb_atomic_u32 *gate)
     (void)vmb_atomic_fetch_and(gate, ~VMBI_GATE_OPEN, VMB_ACQ_REL);
 }
 
+/* Whether it is closed: who has just finished may want to tell whoever closed it. */
+VMB_INLINE bool vmbi_gate_closed(vmb_atomic_u32 *gate)
+{
+    return (vmb_atomic_load(gate, VMB_RELAXED) & VMBI_GATE_OPEN) == 0;
+}
+
 /* The opener gives up: nothing ran, nothing is owed. */
 VMB_INLINE void vmbi_gate_abandon(vmb_atomic_u32 *gate)
 {

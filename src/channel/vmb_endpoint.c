@@ -148,10 +148,19 @@ bool vmb_endpoint_unmask(struct vmb_endpoint *endpoint)
     return vmb_ring_rx_unmask(&endpoint->rx);
 }
 
-bool vmb_endpoint_rest(struct vmb_endpoint *endpoint)
+void vmb_endpoint_run_begin(struct vmb_endpoint *endpoint, struct vmb_endpoint_run *out_run)
+{
+    vmb_ring_rx_mask(&endpoint->rx);
+    out_run->packets = endpoint->rx.counters.packets;
+    out_run->peer_offset = vmb_ring_rx_peer_offset(&endpoint->rx);
+}
+
+bool vmb_endpoint_run_done(struct vmb_endpoint *endpoint, const struct vmb_endpoint_run *run)
 {
     if (!vmb_endpoint_unmask(endpoint) || endpoint->rx.broken) {
         return false;
     }
-    return vmb_ring_rx_unseen(&endpoint->rx) || !vmb_ring_tx_waits(&endpoint->tx);
+    /* An index that came round to where it was did so because packets were read. */
+    return endpoint->rx.counters.packets != run->packets ||
+           vmb_ring_rx_peer_offset(&endpoint->rx) != run->peer_offset;
 }

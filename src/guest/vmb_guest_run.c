@@ -53,13 +53,31 @@ static void run_direct(struct vmb_guest *guest, struct vmb_channel *channel, uin
  */
 static void run_deferred(struct vmb_guest *guest, struct vmb_channel *channel, uint32_t vp)
 {
-    vmb_endpoint_mask(&channel->endpoint);
+    struct vmb_endpoint_run run;
+
+    vmb_endpoint_run_begin(&channel->endpoint, &run);
     run_handler(channel);
-    if (vmb_endpoint_rest(&channel->endpoint)) {
+    if (vmb_endpoint_run_done(&channel->endpoint, &run)) {
         vmbi_gate_owe(&channel->gate); /* No signal will say so. */
     }
     if (vmbi_gate_finish(&channel->gate)) {
         run_later(guest, channel, vp);
+    }
+}
+
+/*
+ * Make a channel due without an interrupt that says where. On the VP that receives messages: it is
+ * the one that cannot leave service behind our back.
+ */
+void vmbi_channel_run_later(struct vmb_channel *channel)
+{
+    run_later(channel->guest, channel, channel->guest->options.connect_vp);
+}
+
+void vmb_channel_kick(struct vmb_channel *channel)
+{
+    if (vmbi_gate_event(&channel->gate) == VMBI_GATE_START) {
+        vmbi_channel_run_later(channel);
     }
 }
 

@@ -271,6 +271,7 @@ void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid);
 
 /* vmb_guest_run.c */
 void vmbi_channel_start(struct vmb_guest *guest, struct vmb_channel *channel, uint32_t vp);
+void vmbi_channel_run_later(struct vmb_channel *channel);
 void vmbi_channel_make_due(struct vmb_guest *guest, uint32_t relid, uint32_t vp);
 
 /* vmb_guest_outbox.c */

@@ -45,19 +45,6 @@ static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *re
     return same && channel->stuck_seen;
 }
 
-/* As an event would. A channel that is due already only lacks somebody who runs it. */
-static void stuck_mend(struct vmb_guest *guest, struct vmb_channel *channel)
-{
-    uint32_t vp = channel->target_vp < guest->options.vp_count ? channel->target_vp
-                                                               : guest->options.connect_vp;
-
-    (void)vmbi_gate_event(&channel->gate);
-    vmbi_channel_make_due(guest, channel->relid, vp);
-    if (guest->platform.run_ready != NULL) {
-        guest->platform.run_ready(guest->platform.context, vp);
-    }
-}
-
 uint32_t vmb_guest_check_stuck(struct vmb_guest *guest, bool mend, vmb_stuck_function on_stuck,
                                void *context)
 {
@@ -84,7 +71,9 @@ uint32_t vmb_guest_check_stuck(struct vmb_guest *guest, bool mend, vmb_stuck_fun
             on_stuck(context, &report);
         }
         if (mend) {
-            stuck_mend(guest, channel);
+            /* A channel that is due already only lacks somebody who runs it. */
+            (void)vmbi_gate_event(&channel->gate);
+            vmbi_channel_run_later(channel);
         }
     }
     return count;

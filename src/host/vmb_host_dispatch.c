@@ -3,11 +3,9 @@
  * From a doorbell of the guest to on_event of its channel: every event runs it at least once
  * afterwards, never on two threads at once, never after `closed`.
  *
- * A channel's gate is three bits. PENDING: an event has come that no run has begun to serve.
- * RUNNING: a thread is inside on_event. OPEN: runs may begin. A set bit in `ready` is a token: it
- * makes some thread try to run the channel. The rule that loses nothing: whoever brings a gate to
- * (OPEN, PENDING, not RUNNING) afterwards sets the token. Tokens too many do no harm, since a run
- * begins only by moving the gate from exactly that state to (OPEN, RUNNING).
+ * Each channel has a gate (base/vmb_gate.h). A set bit in `ready` is a token: it makes some thread
+ * try to run the channel. Whoever has the duty to see a handler started sets the token. Tokens too
+ * many do no harm, since a run begins only by claiming the gate.
  *
  * Channels live as long as the host, so that a thread with a stale token finds at worst another
  * device in the slot, and then runs that one for a good reason or not at all.
@@ -33,105 +31,49 @@ static void dispatch_make_ready(struct vmb_host_channel *channel)
 
 void vmbi_host_gate_open(struct vmb_host_channel *channel)
 {
-    /*
-     * Born pending, so that a device that speaks first does, and so that a signal from before
-     * counts. The release publishes the endpoint and the device; pairs with the acquire in
-     * dispatch_begin().
-     */
-    vmb_atomic_fetch_or(&channel->gate, VMBI_GATE_OPEN | VMBI_GATE_PENDING, VMB_RELEASE);
-    dispatch_make_ready(channel);
-}
-
-void vmbi_host_gate_close(struct vmb_host_channel *channel)
-{
-    /* A run began before this in the order of the gate, and is waited for; or it does not begin. */
-    vmb_atomic_fetch_and(&channel->gate, ~VMBI_GATE_OPEN, VMB_RELAXED);
-}
-
-bool vmbi_host_gate_quiet(const struct vmb_host_channel *channel)
-{
-    /* Pairs with the release in dispatch_end(): all that on_event did has happened. */
-    return (vmb_atomic_load(&channel->gate, VMB_ACQUIRE) & VMBI_GATE_RUNNING) == 0;
+    vmbi_gate_open_held(&channel->gate);
+    /* A device that speaks first does, and a signal from before counts. */
+    vmbi_gate_owe(&channel->gate);
+    if (vmbi_gate_finish(&channel->gate)) {
+        dispatch_make_ready(channel);
+    }
 }
 
 void vmbi_host_signal(struct vmb_host_channel *channel)
 {
-    /* Release: what the caller did before, such as filling a queue of its device, is seen by the
-     * run that takes PENDING off, with the acquire in dispatch_begin(). */
-    uint32_t before = vmb_atomic_fetch_or(&channel->gate, VMBI_GATE_PENDING, VMB_RELEASE);
-
-    if ((before & VMBI_GATE_OPEN) == 0) {
+    switch (vmbi_gate_event(&channel->gate)) {
+    case VMBI_GATE_CLOSED:
         vmb_atomic_fetch_add(&channel->stray, 1, VMB_RELAXED);
-    } else if ((before & (VMBI_GATE_PENDING | VMBI_GATE_RUNNING)) != 0) {
-        /* Somebody before us sets the token, or the run that is on sees PENDING when it ends. */
+        break;
+    case VMBI_GATE_COALESCED:
         vmb_atomic_fetch_add(&channel->coalesced, 1, VMB_RELAXED);
-    } else {
+        break;
+    case VMBI_GATE_START:
         vmb_atomic_fetch_add(&channel->started, 1, VMB_RELAXED);
         dispatch_make_ready(channel);
+        break;
     }
-}
-
-static bool dispatch_begin(struct vmb_host_channel *channel)
-{
-    uint32_t gate = vmb_atomic_load(&channel->gate, VMB_RELAXED);
-
-    do {
-        if (gate != (VMBI_GATE_OPEN | VMBI_GATE_PENDING)) {
-            return false; /* Closed, served already, or running: then that run sees PENDING. */
-        }
-        /* Pairs with the releases in gate_open, signal and dispatch_end(). */
-    } while (!vmb_atomic_compare_exchange(&channel->gate, &gate, VMBI_GATE_OPEN | VMBI_GATE_RUNNING,
-                                          VMB_ACQUIRE, VMB_RELAXED));
-    return true;
-}
-
-static void dispatch_end(struct vmb_host_channel *channel, bool again)
-{
-    uint32_t before;
-
-    if (again) {
-        vmb_atomic_fetch_or(&channel->gate, VMBI_GATE_PENDING, VMB_RELAXED);
-    }
-    /* Release: on_event is over, for the next run and for vmbi_host_gate_quiet(). */
-    before = vmb_atomic_fetch_and(&channel->gate, ~VMBI_GATE_RUNNING, VMB_RELEASE);
-    if ((before & VMBI_GATE_OPEN) == 0) {
-        vmbi_host_wake(channel->host, VMBI_HOST_WAKE_SETTLE);
-    } else if ((before & VMBI_GATE_PENDING) != 0) {
-        dispatch_make_ready(channel);
-    }
-}
-
-/*
- * After on_event: whether there is a reason to call it again that no signal will tell us. What the
- * guest wrote meanwhile is one, since it saw the mask; and so is a handler that read some and left
- * some. One that read nothing of what lies there waits for something else, such as space in its
- * other ring; were that a reason, a guest that makes no space would keep us busy for ever.
- */
-static bool dispatch_left_some(struct vmb_endpoint *endpoint, uint32_t write_offset,
-                               uint32_t read_offset)
-{
-    struct vmb_ring_rx *rx = &endpoint->rx;
-
-    return vmb_endpoint_unmask(endpoint) && !rx->broken &&
-           (rx->read_offset != read_offset ||
-            vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_RELAXED) != write_offset);
 }
 
 /* Call on_event with the ring masked: the guest need not signal while somebody looks anyway. */
 static void dispatch_run(struct vmb_host_channel *channel)
 {
-    struct vmb_endpoint *endpoint = &channel->endpoint;
-    uint32_t write_offset, read_offset;
+    struct vmb_endpoint_run run;
 
-    if (!dispatch_begin(channel)) {
-        return;
+    if (!vmbi_gate_claim(&channel->gate)) {
+        return; /* Closed, served already, or running: then that run sees what is pending. */
     }
-    vmb_endpoint_mask(endpoint);
-    write_offset = vmbi_shm_load(endpoint->rx.control, VMB_RING_WRITE_OFFSET, VMB_RELAXED);
-    read_offset = endpoint->rx.read_offset;
+    vmb_endpoint_run_begin(&channel->endpoint, &run);
     vmb_atomic_fetch_add(&channel->handler_runs, 1, VMB_RELAXED);
     channel->driver->on_event(channel->device);
-    dispatch_end(channel, dispatch_left_some(endpoint, write_offset, read_offset));
+    if (vmb_endpoint_run_done(&channel->endpoint, &run)) {
+        vmbi_gate_owe(&channel->gate); /* No signal will say so. */
+    }
+    if (vmbi_gate_finish(&channel->gate)) {
+        dispatch_make_ready(channel);
+    } else if (vmbi_gate_closed(&channel->gate)) {
+        vmbi_host_wake(channel->host, VMBI_HOST_WAKE_SETTLE); /* Somebody waits for our end. */
+    }
 }
 
 /* The first set bit of @word at or above @from, or VMBI_HOST_WORD_BITS. */

@@ -16,6 +16,7 @@
 #include <vmbus/platform/string.h>
 #include <vmbus/proto/pages.h>
 
+#include "base/vmb_gate.h"
 #include "base/vmb_shm.h"
 
 #define VMBI_HOST_NONE          0xFFFFFFFFu /* No index. */
@@ -29,11 +30,6 @@
 #define VMBI_HOST_WAKE_SHARED  0x2u /* The shared event connection was signalled. */
 #define VMBI_HOST_WAKE_CONTROL 0x4u /* A channel wants hooks.control. */
 #define VMBI_HOST_WAKE_SETTLE  0x8u /* A runner, a holder or a signaller has left. */
-
-/* vmb_host_channel.gate */
-#define VMBI_GATE_OPEN    0x1u
-#define VMBI_GATE_PENDING 0x2u
-#define VMBI_GATE_RUNNING 0x4u
 
 /* How far a channel's device is, whatever the guest knows of it. */
 enum vmbi_host_phase {
@@ -54,7 +50,7 @@ enum vmbi_host_reserved_reply {
 
 struct VMB_CACHE_ALIGNED vmb_host_channel {
     /* Any thread. */
-    vmb_atomic_u32 gate;          /* VMBI_GATE_ bits. */
+    vmb_atomic_u32 gate;          /* base/vmb_gate.h */
     vmb_atomic_u32 target;        /* Who is interrupted, and how many do so now: _modify.c. */
     vmb_atomic_u32 draining;      /* How many still interrupt the former target. */
     vmb_atomic_u32 connection_id; /* Of the doorbell; 0 unless open. */
@@ -341,9 +337,6 @@ void vmbi_host_doorbell(void *channel);
 
 /* vmb_host_dispatch.c */
 void vmbi_host_gate_open(struct vmb_host_channel *channel);
-/* No handler starts from here on. */
-void vmbi_host_gate_close(struct vmb_host_channel *channel);
-bool vmbi_host_gate_quiet(const struct vmb_host_channel *channel);
 void vmbi_host_signal(struct vmb_host_channel *channel);
 void vmbi_host_scan_shared(struct vmb_host *host);
 void vmbi_host_scan_monitors(struct vmb_host *host);

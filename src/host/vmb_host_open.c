@@ -236,12 +236,12 @@ void vmbi_host_settle(struct vmb_host_channel *channel)
         open_end(channel); /* The device is gone, and with it its answer. */
     }
     if (channel->phase == VMBI_PHASE_RUNNING && channel->state != VMB_HOST_CHANNEL_OPEN) {
-        vmbi_host_gate_close(channel);
+        vmbi_gate_close(&channel->gate);
         vmbi_host_modify_cancel(channel);
         channel->phase = VMBI_PHASE_DRAINING;
     }
     if (channel->phase == VMBI_PHASE_DRAINING) {
-        if (!vmbi_host_gate_quiet(channel)) {
+        if (!vmbi_gate_idle(&channel->gate)) {
             channel->host->settle_due = true; /* The runner wakes us when it leaves. */
             return;
         }

@@ -374,13 +374,7 @@ bool vmb_ring_rx_unmask(struct vmb_ring_rx *rx)
     return write_offset != rx->read_offset; /* Also if it is nonsense: the next peek finds out. */
 }
 
-bool vmb_ring_rx_unseen(struct vmb_ring_rx *rx)
+uint32_t vmb_ring_rx_peer_offset(const struct vmb_ring_rx *rx)
 {
-    uint32_t seen = vmbi_ring_forward(rx->read_offset, rx->available_bytes, rx->data_bytes);
-
-    /*
-     * What we know of cannot be overwritten before we give it back, so the index has not come round
-     * to the same place: if it is where it was, nothing is new.
-     */
-    return !rx->broken && vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_RELAXED) != seen;
+    return vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_RELAXED);
 }

@@ -388,8 +388,3 @@ uint32_t vmb_ring_tx_free_bytes(struct vmb_ring_tx *tx)
     (void)ring_tx_refresh(tx, &space_bytes);
     return space_bytes;
 }
-
-bool vmb_ring_tx_waits(struct vmb_ring_tx *tx)
-{
-    return tx->pending_bytes != 0 && vmb_ring_tx_free_bytes(tx) < tx->pending_bytes && !tx->broken;
-}

@@ -198,6 +198,21 @@ static void run_keeps_its_budget_and_every_channel_gets_its_turn(void **state)
     assert_int_equal(rig.event_count, 59);
 }
 
+static void a_kick_is_as_good_as_an_event(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_DEFERRED);
+
+    (void)state;
+    vmb_channel_kick(channel);
+    vmb_channel_kick(channel);
+    assert_int_equal(rig_event(&rig, 3, 2), VMB_GUEST_WORK_NONE); /* It is due already. */
+    assert_false(vmb_guest_run(rig.guest, 0, 10));
+    assert_int_equal(rig.event_count, 1);
+    vmb_channel_kick(rig.offered[3]); /* Not open. */
+    assert_false(vmb_guest_run(rig.guest, 0, 10));
+    assert_int_equal(rig.event_count, 1);
+}
+
 static void a_poller_is_told_once_until_it_rearms(void **state)
 {
     struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_POLLED);
@@ -407,6 +422,7 @@ int main(void)
         TEST(an_event_during_a_deferred_handler_makes_it_due_again),
         TEST(a_handler_that_is_signalled_without_end_leaves_the_interrupt),
         TEST(run_keeps_its_budget_and_every_channel_gets_its_turn),
+        TEST(a_kick_is_as_good_as_an_event),
         TEST(a_poller_is_told_once_until_it_rearms),
         TEST(after_close_no_handler_starts_and_none_is_awaited_for_ever),
         TEST(closed_is_not_reported_while_a_handler_runs),
