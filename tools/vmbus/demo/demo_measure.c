@@ -233,16 +233,6 @@ static bool measure_signal_in_flight(const struct demo_world *world, uint32_t re
     return false;
 }
 
-/* Only now that nobody uses the rings: their counters are their users' own. */
-static void measure_signals(const struct demo_channel *channel, struct demo_numbers *numbers)
-{
-    struct vmb_channel_counters counters;
-
-    vmb_channel_read_counters(channel->channel, &counters);
-    numbers->signals_sent += counters.signals_sent;
-    numbers->signals_spared += counters.signals_spared;
-}
-
 static void measure_loss(void *context)
 {
     struct measure_visit *visit = context;
@@ -250,8 +240,6 @@ static void measure_loss(void *context)
     struct demo_numbers *numbers = visit->numbers;
     uint32_t index;
 
-    numbers->signals_sent = world->past_signals_sent;
-    numbers->signals_spared = world->past_signals_spared;
     for (index = 0; index < world->options.channel_count; index++) {
         const struct demo_channel *channel = &world->channels[index];
         struct vmb_ring_state tx, rx;
@@ -261,7 +249,6 @@ static void measure_loss(void *context)
             numbers->failures++; /* A request that never ended. */
             continue;
         }
-        measure_signals(channel, numbers);
         if (vmb_endpoint_inspect(vmb_channel_endpoint(channel->channel), &tx, &rx) != VMB_OK) {
             numbers->corrupt++;
         } else if ((rx.used_bytes != 0 || tx.used_bytes != 0) &&

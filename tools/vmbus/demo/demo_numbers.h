@@ -41,8 +41,6 @@ struct demo_numbers {
     uint64_t strays;     /* Events of channels that were closed or gone. */
     uint64_t packets;    /* Received and checked, by the guest and by the host. */
     uint64_t bytes;      /* Their payload. */
-    uint64_t signals_sent;
-    uint64_t signals_spared;
 
     uint64_t retargets;
     uint64_t reopens;  /* Opened again after a close of the guest's. */

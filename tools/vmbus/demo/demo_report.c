@@ -78,8 +78,6 @@ void demo_report_text(const struct demo_options *options, const struct demo_numb
     report_line("packets", tool_number(numbers->packets), text);
     snprintf(text, sizeof(text), "%s a second", tool_bytes(report_rate(numbers->bytes, numbers)));
     report_line("bytes", tool_bytes(numbers->bytes), text);
-    snprintf(text, sizeof(text), "%s publishes needed none", tool_number(numbers->signals_spared));
-    report_line("signals", tool_number(numbers->signals_sent), text);
     report_line("retargets", tool_number(numbers->retargets), "moves to another VP under traffic");
     report_line("reopens", tool_number(numbers->reopens), "closed and opened again");
     snprintf(text, sizeof(text), "revoked by the host; offered again %s times",
@@ -87,12 +85,11 @@ void demo_report_text(const struct demo_options *options, const struct demo_numb
     report_line("rescinds", tool_number(numbers->rescinds), text);
     report_line("strays", tool_number(numbers->strays), "events of channels closed or gone");
     report_line("abandoned", tool_number(numbers->abandoned), "packets under way at a close");
-    snprintf(text, sizeof(text), "answered; time told %s times; power off %s",
-             tool_number(numbers->time_readings),
-             numbers->powered_off ? "asked for and granted" : "not granted");
+    snprintf(text, sizeof(text), "answered; told the time %s times; power off %s",
+             tool_number(numbers->time_readings), numbers->powered_off ? "granted" : "not granted");
     report_line("heartbeats", tool_number(numbers->heartbeats), text);
 
-    printf("\n  latency     ");
+    printf("\n  latency");
     for (index = 0; index < DEMO_PERCENTILES; index++) {
         printf("  %s %s", demo_percentile_names[index], tool_time(numbers->latency_ns[index]));
     }
@@ -152,8 +149,6 @@ bool demo_report_json(const struct demo_options *options, const struct demo_numb
         {"strays", numbers->strays},
         {"packets", numbers->packets},
         {"bytes", numbers->bytes},
-        {"signals_sent", numbers->signals_sent},
-        {"signals_spared", numbers->signals_spared},
         {"retargets", numbers->retargets},
         {"reopens", numbers->reopens},
         {"rescinds", numbers->rescinds},

@@ -3,6 +3,7 @@
 
 #include <curses.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -155,7 +156,12 @@ static int view_channels(int row, const struct demo_numbers *numbers)
     int width = COLS > 68 ? 64 : COLS - 4;
     uint32_t channel;
 
-    mvprintw(row, 1, "channels: + busy  . quiet  > moving  c closed  r revoked  ! stalled");
+    if (width < 1) {
+        return row; /* A terminal that narrow shows nothing anyway. */
+    }
+
+    mvprintw(row, 1,
+             "channels: + busy  . quiet  > moving  c closed  r revoked  ! stalled  (q: stop)");
     for (channel = 0; channel < numbers->channel_count; channel++) {
         if ((int)channel % width == 0) {
             move(++row, 3);
@@ -202,6 +208,8 @@ static bool view_start_curses(struct demo_view *view)
     }
     curs_set(0);
     noecho();
+    cbreak();
+    nodelay(stdscr, true);
     if (has_colors()) {
         start_color();
         use_default_colors();
@@ -235,6 +243,9 @@ struct demo_view *demo_view_open(const struct demo_options *options)
 void demo_view_show(struct demo_view *view, const struct demo_numbers *numbers)
 {
     if (view->curses) {
+        if (getch() == 'q') { /* Asking also makes curses notice a terminal of a new size. */
+            (void)raise(SIGINT);
+        }
         view_draw(view, numbers);
         if (numbers->elapsed_ns >= view->latest.elapsed_ns + VIEW_SECOND_NS / 2u) {
             view->before = view->latest;

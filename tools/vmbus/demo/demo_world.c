@@ -150,11 +150,7 @@ static void world_rescinded(void *context, struct vmb_channel *vmb_channel)
 {
     struct demo_world *world = context;
     struct demo_channel *channel = vmb_channel_context(vmb_channel);
-    struct vmb_channel_counters counters;
 
-    vmb_channel_read_counters(vmb_channel, &counters);
-    world->past_signals_sent += counters.signals_sent;
-    world->past_signals_spared += counters.signals_spared;
     if (channel != NULL) {
         world->rescinds++;
         world_list(channel, VMB_VP_NONE);

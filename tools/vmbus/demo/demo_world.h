@@ -69,8 +69,6 @@ struct demo_world {
     uint64_t reopens;
     uint64_t rescinds;
     uint64_t guest_failures;
-    uint64_t past_signals_sent; /* Of channels that have been let go of. */
-    uint64_t past_signals_spared;
 
     /* Host. */
     struct vmb_sim_random host_random;
