@@ -13,7 +13,8 @@ _vmbus_commands() {
 }
 
 _vmbus_options() { # Of command $1.
-    "${COMP_WORDS[0]}" "$1" --help 2>/dev/null | grep -Eo '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,'
+    "${COMP_WORDS[0]}" "$1" --help 2>/dev/null | grep -Eo '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' |
+        sort -u
 }
 
 _vmbus() {

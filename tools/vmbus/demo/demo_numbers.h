@@ -54,6 +54,7 @@ struct demo_numbers {
     uint64_t lost_interrupts;
     uint64_t lost_packets;
     uint64_t failures; /* Opens, closes and moves that ended with an error. */
+    bool leftovers;    /* At the very end: pages or channels that nobody gave back. */
 
     uint64_t heartbeats;    /* Asked by the host and answered by the guest. */
     uint64_t time_readings; /* Times the guest was told the time. */
@@ -68,7 +69,7 @@ struct demo_numbers {
     uint8_t looks[DEMO_CHANNEL_LIMIT]; /* enum demo_channel_look */
 };
 
-/* Nothing lost, nothing corrupt, nothing failed. */
+/* Nothing lost, nothing corrupt, nothing failed, nothing left over. */
 bool demo_numbers_are_good(const struct demo_numbers *numbers);
 
 /* The summary for people, on stdout. */

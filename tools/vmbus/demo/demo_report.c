@@ -15,7 +15,7 @@ const char *const demo_percentile_names[DEMO_PERCENTILES] = {"p50", "p90", "p99"
 bool demo_numbers_are_good(const struct demo_numbers *numbers)
 {
     return numbers->lost_interrupts == 0 && numbers->lost_packets == 0 && numbers->corrupt == 0 &&
-           numbers->failures == 0;
+           numbers->failures == 0 && !numbers->leftovers;
 }
 
 static uint64_t report_rate(uint64_t count, const struct demo_numbers *numbers)
@@ -47,15 +47,25 @@ static void report_verdict(const struct demo_options *options, const struct demo
                "nobody looks.\n",
                tool_number(numbers->lost_interrupts));
     }
+    if (numbers->lost_interrupts == 0 && numbers->lost_packets > 0) {
+        printf("\n%s packets were never answered, though every ring is empty.\n",
+               tool_number(numbers->lost_packets));
+    }
     if (numbers->corrupt > 0) {
         printf("\n%s packets were corrupt.\n", tool_number(numbers->corrupt));
     }
     if (numbers->failures > 0) {
         printf("\n%s requests (open, close, move) failed.\n", tool_number(numbers->failures));
     }
-    printf("To run the same again: vmbus demo --seed %llu --vps %u --channels %u --design %s\n",
-           (unsigned long long)options->seed, options->vp_count, options->channel_count,
-           demo_design_name(options->design));
+    if (numbers->leftovers) {
+        printf("\nThe bus was not left clean: pages or channels that nobody gave back.\n");
+    }
+    printf(
+        "\nTo run the same again:\n  vmbus demo --seed %llu --vps %u --channels %u --seconds %.1f "
+        "--version-max %s --design %s\n",
+        (unsigned long long)options->seed, options->vp_count, options->channel_count,
+        (double)options->duration_ns / 1e9, vmb_version_name(options->max_version),
+        demo_design_name(options->design));
 }
 
 void demo_report_text(const struct demo_options *options, const struct demo_numbers *numbers)
@@ -176,6 +186,7 @@ bool demo_report_json(const struct demo_options *options, const struct demo_numb
     json_object_set_new(root, "latency_ns", report_latency(numbers));
     json_object_set_new(root, "per_vp", report_vps(numbers));
     json_object_set_new(root, "powered_off", json_boolean(numbers->powered_off));
+    json_object_set_new(root, "leftovers", json_boolean(numbers->leftovers));
     json_object_set_new(root, "good", json_boolean(demo_numbers_are_good(numbers)));
     written = json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF &&
               fflush(stdout) == 0;
