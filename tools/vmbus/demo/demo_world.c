@@ -10,6 +10,7 @@
 
 #define WORLD_PAGES_A_CHANNEL 24u /* Two rings of five, and room not to reuse them at once. */
 #define WORLD_PAGES_BESIDES   2048u
+#define WORLD_DIRECT_EVERY    5u /* One channel in so many is run in the interrupt. */
 #define WORLD_STREAM_GUEST    100u
 #define WORLD_STREAM_HOST     101u
 
@@ -119,6 +120,9 @@ void demo_channel_open(struct demo_channel *channel)
     }
     channel->vp = vmb_sim_random_below(&world->guest_random, world->options.vp_count);
     options.target_vp = channel->vp;
+    if (channel->index % WORLD_DIRECT_EVERY == 0) {
+        options.driver = &world->direct_driver;
+    }
     world_list(channel, channel->vp);
     channel->state = DEMO_OPENING;
     if (vmb_channel_open(channel->channel, &options) != VMB_OK) {
@@ -247,6 +251,8 @@ static bool world_make(struct demo_world *world)
     };
     uint32_t index;
 
+    world->direct_driver = *vmb_traffic_guest_driver();
+    world->direct_driver.notify = VMB_NOTIFY_DIRECT;
     world->has_services = options->channel_count + DEMO_SERVICES < VMB_RELID_COUNT;
     world->channels = calloc(options->channel_count, sizeof(*world->channels));
     if (world->channels == NULL || !demo_services_init(&world->services)) {

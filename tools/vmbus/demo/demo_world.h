@@ -60,6 +60,7 @@ struct demo_world {
     struct vmb_sim_live *live;
     struct percpu_lists *lists; /* NULL but for that design. */
     struct demo_channel *channels;
+    struct vmb_driver direct_driver; /* The traffic driver, run in the interrupt itself. */
     struct demo_services services;
     bool has_services; /* There is room on the bus for them. */
 
