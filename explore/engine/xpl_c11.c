@@ -19,33 +19,63 @@
 
 struct xpl_message xpl_messages[XPL_C11_PLACES][XPL_MESSAGES];
 
-/* In a view: the clocks of the threads, then the places. */
-#define SLOT(place) (XPL_THREADS + (place))
+/* Sixteen slots of a view at once. */
+typedef uint8_t chunk __attribute__((vector_size(16), may_alias));
 
-XPL_FAST static inline void view_join(struct xpl_view *into, const struct xpl_view *from)
+static inline void view_join(struct xpl_view *into, const struct xpl_view *from)
 {
-    for (unsigned i = 0; i < XPL_VIEW_BYTES; i++) {
-        into->slot[i] = into->slot[i] > from->slot[i] ? into->slot[i] : from->slot[i];
+    chunk *a = (chunk *)(void *)into->slot;
+    const chunk *b = (const chunk *)(const void *)from->slot;
+
+    for (unsigned i = 0; i < xpl.view_chunks; i++) {
+        const chunk larger = (chunk)(a[i] > b[i]);
+
+        a[i] = (a[i] & larger) | (b[i] & ~larger);
+    }
+}
+
+static inline void view_copy(struct xpl_view *into, const struct xpl_view *from)
+{
+    chunk *a = (chunk *)(void *)into->slot;
+    const chunk *b = (const chunk *)(const void *)from->slot;
+
+    for (unsigned i = 0; i < xpl.view_chunks; i++) {
+        a[i] = b[i];
     }
 }
 
 /* Without the clocks: a fence orders what is seen of the objects, and synchronises nobody. */
-XPL_FAST static inline void view_join_places(struct xpl_view *into, const struct xpl_view *from)
+static void view_join_places(struct xpl_view *into, const struct xpl_view *from)
 {
-    for (unsigned i = XPL_THREADS; i < XPL_VIEW_BYTES; i++) {
-        into->slot[i] = into->slot[i] > from->slot[i] ? into->slot[i] : from->slot[i];
-    }
+    uint64_t clocks;
+
+    memcpy(&clocks, into->slot, sizeof(clocks));
+    view_join(into, from);
+    memcpy(into->slot, &clocks, sizeof(clocks));
+}
+
+static inline unsigned op_row(const struct xpl_op *op)
+{
+    return xpl.place[op->place].row;
+}
+
+/* In a view: the clocks of the threads, then the places. */
+static inline unsigned op_slot(const struct xpl_op *op)
+{
+    return XPL_THREADS + op_row(op);
 }
 
 void xpl_c11_reset(void)
 {
-    memset(&xpl.fences, 0, sizeof(xpl.fences));
+    const size_t bytes = xpl.view_chunks * sizeof(chunk);
+
+    memset(&xpl.fences, 0, bytes);
     for (unsigned i = 0; i < xpl.threads; i++) {
         struct xpl_running *thread = &xpl.thread[i];
 
-        memset(&thread->current, 0, sizeof(thread->current));
-        memset(&thread->acquired, 0, sizeof(thread->acquired));
-        memset(&thread->released, 0, sizeof(thread->released));
+        memset(&thread->current, 0, bytes);
+        memset(&thread->acquired, 0, bytes);
+        memset(&thread->released, 0, bytes);
         thread->current.slot[i] = 1;
     }
 }
@@ -73,7 +103,7 @@ static void clock_tick(unsigned self)
 
 static inline unsigned oldest_visible(const struct xpl_running *thread)
 {
-    const unsigned slot = SLOT(thread->op.place);
+    const unsigned slot = op_slot(&thread->op);
     const unsigned oldest = thread->current.slot[slot];
 
     if ((thread->op.flags & XPL_OP_SC) != 0 && xpl.fences.slot[slot] > oldest) {
@@ -86,7 +116,7 @@ static inline unsigned oldest_visible(const struct xpl_running *thread)
 static uint64_t cas_alternatives(const struct xpl_running *thread)
 {
     const struct xpl_place *place = &xpl.place[thread->op.place];
-    const struct xpl_message *row = xpl_messages[thread->op.place];
+    const struct xpl_message *row = xpl_messages[op_row(&thread->op)];
     uint64_t alternatives = (uint64_t)1 << (place->message_count - 1);
 
     for (unsigned i = oldest_visible(thread); i + 1 < place->message_count; i++) {
@@ -120,7 +150,7 @@ uint64_t xpl_c11_alternatives(const struct xpl_running *thread)
     case XPL_CAS:
         return cas_alternatives(thread);
     case XPL_AWAIT:
-        return xpl_messages[thread->op.place][newest].value != 0 ? (uint64_t)1 << newest : 0;
+        return xpl_messages[op_row(&thread->op)][newest].value != 0 ? (uint64_t)1 << newest : 0;
     default:
         return (uint64_t)1 << newest;
     }
@@ -139,7 +169,7 @@ static void c11_fence(unsigned self)
         view_join_places(&xpl.fences, &thread->current);
     }
     if (releases(order)) {
-        thread->released = thread->current;
+        view_copy(&thread->released, &thread->current);
         clock_tick(self);
     }
 }
@@ -152,8 +182,8 @@ static unsigned order_of_read(const struct xpl_op *op, uint64_t found)
 
 static void c11_read(struct xpl_running *thread, unsigned index)
 {
-    const struct xpl_message *message = &xpl_messages[thread->op.place][index];
-    uint8_t *seen = &thread->current.slot[SLOT(thread->op.place)];
+    const struct xpl_message *message = &xpl_messages[op_row(&thread->op)][index];
+    uint8_t *seen = &thread->current.slot[op_slot(&thread->op)];
 
     thread->op.result = message->value;
     if (*seen < index) {
@@ -180,7 +210,7 @@ static void c11_write(unsigned self, uint64_t value, bool reads)
 {
     struct xpl_running *thread = &xpl.thread[self];
     struct xpl_place *place = &xpl.place[thread->op.place];
-    struct xpl_message *row = xpl_messages[thread->op.place];
+    struct xpl_message *row = xpl_messages[op_row(&thread->op)];
     const unsigned index = place->message_count;
     struct xpl_message *message = &row[index];
 
@@ -196,14 +226,14 @@ static void c11_write(unsigned self, uint64_t value, bool reads)
     if (!reads) {
         look_for_unordered(thread, &row[index - 1]);
     }
-    thread->current.slot[SLOT(thread->op.place)] = (uint8_t)index;
-    message->view = releases(thread->op.order) ? thread->current : thread->released;
-    message->view.slot[SLOT(thread->op.place)] = (uint8_t)index;
+    thread->current.slot[op_slot(&thread->op)] = (uint8_t)index;
+    view_copy(&message->view, releases(thread->op.order) ? &thread->current : &thread->released);
+    message->view.slot[op_slot(&thread->op)] = (uint8_t)index;
     if (reads) {
         view_join(&message->view, &row[index - 1].view); /* The release sequence goes on. */
     }
     if (thread->op.order == XPL_SEQ_CST) {
-        xpl.fences.slot[SLOT(thread->op.place)] = (uint8_t)index;
+        xpl.fences.slot[op_slot(&thread->op)] = (uint8_t)index;
     }
     place->message_count++;
     xpl_memory_write(place, value);
@@ -217,7 +247,7 @@ static void ghost_perform(unsigned self)
 {
     struct xpl_running *thread = &xpl.thread[self];
     struct xpl_place *place = &xpl.place[thread->op.place];
-    struct xpl_message *message = &xpl_messages[thread->op.place][0];
+    struct xpl_message *message = &xpl_messages[op_row(&thread->op)][0];
     bool writes;
 
     thread->op.result = message->value;
@@ -234,7 +264,7 @@ static void c11_trace(const struct xpl_op *op, unsigned index, uint64_t now, boo
     trace->stored = now;
     trace->wrote = writes;
     trace->stale = !writes && index + 1u < place->message_count;
-    trace->newest = xpl_messages[op->place][place->message_count - 1].value;
+    trace->newest = xpl_messages[op_row(op)][place->message_count - 1].value;
 }
 
 void xpl_c11_perform(unsigned self, unsigned alternative, struct xpl_event *event)
@@ -250,7 +280,7 @@ void xpl_c11_perform(unsigned self, unsigned alternative, struct xpl_event *even
         return;
     }
     place = &xpl.place[op->place];
-    if (xpl_memory_read(place) != xpl_messages[op->place][place->message_count - 1].value) {
+    if (xpl_memory_read(place) != xpl_messages[op_row(op)][place->message_count - 1].value) {
         xpl_fail("%s is atomic, and was written plainly", xpl_object_name(place->object));
     }
     if ((op->flags & XPL_OP_GHOST) != 0) {

@@ -124,6 +124,16 @@ static bool limits_reached(struct xpl_result *result, double started)
     return false;
 }
 
+static unsigned shared_places(void)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < xpl.places; i++) {
+        count += xpl.place[i].shared;
+    }
+    return count;
+}
+
 bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *options,
                  struct xpl_result *out_result)
 {
@@ -137,17 +147,33 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
     xpl.scenario = scenario;
     xpl.options = *options;
     xpl.result = out_result;
+    xpl.token_repeats = 0;
+    if (options->strategy == XPL_REPLAY) {
+        if (options->token == NULL || strchr(options->token, ':') == NULL) {
+            return false;
+        }
+        xpl.token_objects = options->token;
+        xpl.options.token = strchr(options->token, ':') + 1;
+    }
     if (!xpl_run_prepare()) {
         return false;
     }
     xpl_search_begin();
-    do {
+    for (;;) {
         xpl_run_once();
+        if (xpl.verdict == XPL_RESTART) {
+            *out_result = (struct xpl_result){0};
+            xpl_search_begin();
+            continue;
+        }
         stopped = execution_count(out_result) || limits_reached(out_result, started);
-    } while (!stopped && xpl_search_next());
+        if (stopped || !xpl_search_next()) {
+            break;
+        }
+    }
     xpl_memory_reset();
     out_result->complete = !stopped && out_result->too_long == 0 && options->strategy != XPL_RANDOM;
-    out_result->places = xpl.places;
+    out_result->places = shared_places();
     out_result->seconds = clock_seconds() - started;
     if (options->progress && isatty(STDERR_FILENO)) {
         fprintf(stderr, "\r\033[K");

@@ -51,14 +51,26 @@ void xpl_memory_write(const struct xpl_place *place, uint64_t value)
 
 static uint16_t place_add(unsigned slot, void *object, uint8_t bytes)
 {
-    const unsigned limit = xpl.options.model == XPL_C11 ? XPL_C11_PLACES : XPL_PLACES;
-
-    if (xpl.places == limit) {
-        memory_die("too many atomic objects; make the scenario smaller or raise XPL_C11_PLACES");
+    if (xpl.places == XPL_PLACES) {
+        memory_die("too many atomic objects; make the scenario smaller");
     }
-    xpl.place[xpl.places] = (struct xpl_place){.object = object, .bytes = bytes};
+    xpl.place[xpl.places] =
+        (struct xpl_place){.object = object, .bytes = bytes, .owner = XPL_THREADS};
     xpl.place_of[slot] = (uint16_t)(xpl.places + 1);
     return (uint16_t)xpl.places++;
+}
+
+/* From now on an access is a step, and under C11 a row of messages. */
+static void place_share(struct xpl_place *place)
+{
+    place->shared = true;
+    if (xpl.options.model == XPL_C11) {
+        if (xpl.rows == XPL_C11_PLACES) {
+            memory_die("too many shared atomic objects; make the scenario smaller");
+        }
+        place->row = (uint8_t)xpl.rows++;
+        xpl.view_chunks = (XPL_THREADS + xpl.rows + 15) / 16;
+    }
 }
 
 /* The first access of this execution: what is there now was there before the threads. */
@@ -69,15 +81,36 @@ static void place_touch(uint16_t index)
     place->epoch = xpl.epoch;
     place->initial = xpl_memory_read(place);
     place->message_count = 1;
-    place->ghost = false;
+    if (!place->shared &&
+        (xpl.options.strategy == XPL_NAIVE || /* The referee takes no short cuts. */
+         (xpl.options.strategy == XPL_REPLAY && xpl_token_shared(xpl.touched_count)))) {
+        place_share(place);
+    }
     xpl.touched[xpl.touched_count++] = index;
-    if (xpl.options.model == XPL_C11) {
-        struct xpl_message *message = &xpl_messages[index][0];
+    if (xpl.options.model == XPL_C11 && place->shared) {
+        struct xpl_message *message = &xpl_messages[place->row][0];
 
         memset(message, 0, sizeof(*message));
         message->value = place->initial;
         message->writer = XPL_THREADS;
     }
+}
+
+bool xpl_place_is_local(uint16_t index)
+{
+    struct xpl_place *place = &xpl.place[index];
+
+    if (place->shared) {
+        return false;
+    }
+    if (place->owner == XPL_THREADS) {
+        place->owner = (uint8_t)xpl.current;
+    }
+    if (place->owner != xpl.current) {
+        place_share(place);
+        xpl_stop(XPL_RESTART);
+    }
+    return true;
 }
 
 uint16_t xpl_place_find(void *object, uint8_t bytes)

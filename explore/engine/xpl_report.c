@@ -242,7 +242,6 @@ bool xpl_print_table(const struct xpl_scenario *scenario, const struct xpl_optio
     replay.strategy = XPL_REPLAY;
     replay.token = token;
     xpl.tracing = true;
-    xpl.token_repeats = 0;
     done = xpl_explore(scenario, &replay, &result);
     xpl.tracing = false;
     if (!done || result.cut != 0) {

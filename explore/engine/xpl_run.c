@@ -53,6 +53,12 @@ static void run_leave(void)
     abort();
 }
 
+void xpl_stop(enum xpl_verdict verdict)
+{
+    xpl.verdict = verdict;
+    run_leave();
+}
+
 void xpl_fail(const char *format, ...)
 {
     va_list arguments;
@@ -159,6 +165,10 @@ uint64_t xpl_step(const struct xpl_site *site, void *object, uint64_t operand, u
     op->operand = operand;
     op->expected = expected;
     op->place = object == NULL ? XPL_NO_PLACE : xpl_place_find(object, site->bytes);
+    if (op->place != XPL_NO_PLACE && xpl_place_is_local(op->place) &&
+        (op->flags & XPL_OP_DRAINS) == 0) {
+        return xpl_plainly(site, object, operand, expected);
+    }
     if (xpl.starting) {
         xpl_fiber_switch(&xpl.thread[xpl.current].fiber, &xpl.main);
     } else {
@@ -271,6 +281,8 @@ bool xpl_run_prepare(void)
     kept_forget();
     xpl_report_forget();
     xpl.places = 0;
+    xpl.rows = 0;
+    xpl.view_chunks = 1;
     xpl.touched_count = 0;
     memset(xpl.place_of, 0, sizeof(xpl.place_of));
     memset(xpl.count, 0, sizeof(xpl.count));

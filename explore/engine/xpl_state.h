@@ -13,19 +13,13 @@
 #include "explore/engine/xpl_fiber.h"
 
 #define XPL_PLACES      256u /* Atomic objects of a scenario. */
-#define XPL_C11_PLACES  56u  /* … under C11: a view has a byte for each … */
-#define XPL_VIEW_BYTES  64u  /* … after one for each thread's clock. */
+#define XPL_C11_PLACES  120u /* … that threads share, under C11: a view has a byte for each … */
+#define XPL_VIEW_BYTES  128u /* … after one for each thread's clock. */
 #define XPL_MESSAGES    64u  /* Stores to one object in one execution under C11. */
 #define XPL_BUFFER      16u  /* Stores that wait in one buffer under TSO. */
 #define XPL_PROCESSES   16u  /* Threads, and then their store buffers. */
 #define XPL_NO_PLACE    0xFFFFu
 #define XPL_STACK_BYTES 65536u
-
-#if defined(__GNUC__) && !defined(__clang__)
-#define XPL_FAST __attribute__((optimize("O3")))
-#else
-#define XPL_FAST
-#endif
 
 /* What a thread knows: per thread a clock, per place the oldest store that it may still read. */
 struct xpl_view {
@@ -41,14 +35,21 @@ struct xpl_message {
     struct xpl_view view; /* What an acquire of it tells. */
 };
 
-/* An atomic object. Its place in the table lasts over executions; the messages do not. */
+/*
+ * An atomic object. Its place in the table lasts over executions; the messages do not.
+ *
+ * As long as only one thread has ever touched it, what it does there commutes with everything and
+ * is no step. When a second thread turns up, the search starts again, with the object shared.
+ */
 struct xpl_place {
     void *object;
     uint64_t initial;
     uint64_t epoch; /* The execution that the rest belongs to. */
     uint8_t bytes;
+    uint8_t owner; /* The thread that touched it; XPL_THREADS: none yet. */
+    bool shared;
+    uint8_t row; /* Of xpl_messages and of the views, once shared (C11). */
     uint8_t message_count;
-    bool ghost;
 };
 
 /* A step that a thread is about to do. */
@@ -122,7 +123,8 @@ enum xpl_verdict {
     XPL_ENDED,
     XPL_CUT,
     XPL_TOO_LONG,
-    XPL_FAILED
+    XPL_FAILED,
+    XPL_RESTART
 };
 
 /* What the table needs of a step. */
@@ -163,7 +165,8 @@ struct xpl_state {
     unsigned depth;  /* Nodes that stay for the next execution. */
     unsigned frozen; /* Depth down to which every branch is tried and shared among shards. */
     uint64_t prefixes;
-    unsigned token_repeats;
+    const char *token_objects; /* The token's first part … */
+    unsigned token_repeats;    /* … and how often the step at hand is still to be done. */
     uint64_t random;
     uint8_t priority[XPL_PROCESSES];
     unsigned change_at[8];
@@ -171,6 +174,8 @@ struct xpl_state {
 
     /* Memory. */
     unsigned places;
+    unsigned rows;        /* C11: shared places … */
+    unsigned view_chunks; /* … and how much of a view they take, in 16 bytes. */
     struct xpl_place place[XPL_PLACES];
     unsigned touched_count;
     uint16_t touched[XPL_PLACES];
@@ -198,6 +203,8 @@ void xpl_memory_write(const struct xpl_place *place, uint64_t value);
 uint64_t xpl_changed(const struct xpl_op *op, uint64_t was, uint8_t bytes, bool *out_writes);
 uint64_t xpl_plainly(const struct xpl_site *site, void *object, uint64_t operand,
                      uint64_t expected);
+/* May this access go on without being a step? Ends the execution if that was wrong before. */
+bool xpl_place_is_local(uint16_t index);
 /* Can the process go on, and with which choices (bits)? 0: it cannot. */
 uint64_t xpl_alternatives(unsigned process);
 /* Do the process's next step. Fills what the event needs to know about it. */
@@ -235,6 +242,7 @@ void xpl_search_begin(void);
 
 /* xpl_token.c */
 void xpl_token_write(char *text, size_t size);
+bool xpl_token_shared(unsigned touched);
 bool xpl_token_step(const char **text, unsigned *out_process, unsigned *out_alternative);
 
 /* xpl_report.c */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tokens: an execution in one word. A letter is a step of that thread (a to h; A to H: a flush of
- * its buffer), a number after it repeats it, and `.n` says which store or which choice it took
- * where that was not the newest: "a3b.0b2" is a, a, a, b with choice 0, b, b.
+ * Tokens: an execution in one word. First, in hexadecimal, which atomic objects were shared, in the
+ * order in which they were touched; then the steps. A letter is a step of that thread (a to h; A to
+ * H: a flush of its buffer), a number after it repeats it, and `.n` says which store or which
+ * choice it took where that was not the newest: "7:a3b.0-b2" is a, a, a, b with choice 0, b, b.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +21,38 @@ static bool plain_step(const struct xpl_node *node)
     return node->alternative == newest_of(node);
 }
 
-void xpl_token_write(char *text, size_t size)
+static size_t token_write_shared(char *text, size_t size)
 {
     size_t used = 0;
 
-    text[0] = '\0';
+    for (unsigned i = 0; i < xpl.touched_count && used + 2 < size; i += 4) {
+        unsigned digit = 0;
+
+        for (unsigned j = 0; j < 4 && i + j < xpl.touched_count; j++) {
+            digit |= (unsigned)xpl.place[xpl.touched[i + j]].shared << j;
+        }
+        text[used++] = "0123456789abcdef"[digit];
+    }
+    text[used++] = ':';
+    text[used] = '\0';
+    return used;
+}
+
+/* Was the object that was touched after so many others shared, when the token was written? */
+bool xpl_token_shared(unsigned touched)
+{
+    const char *text = xpl.token_objects;
+    const char *end = strchr(text, ':');
+    const char digit = end != NULL && text + touched / 4 < end ? text[touched / 4] : '0';
+    const unsigned value = (unsigned)(digit >= 'a' ? digit - 'a' + 10 : digit - '0');
+
+    return (value >> touched % 4 & 1) != 0;
+}
+
+void xpl_token_write(char *text, size_t size)
+{
+    size_t used = token_write_shared(text, size);
+
     for (unsigned i = 0; i < xpl.step && used + 8 < size;) {
         const struct xpl_node *node = &xpl.nodes[i];
         const unsigned thread = node->process % XPL_THREADS;
