@@ -109,6 +109,7 @@ struct xpl_options {
     unsigned shard;          /**< This part, counted from 0, … */
     unsigned shards;         /**< … of so many. 0 or 1: all of it. */
     unsigned steps_below;    /**< Only executions with fewer steps than this count as failures. */
+    unsigned without;        /**< Threads that do not take part, a bit each. */
     bool stop_at_first;      /**< Stop at the first violation. */
     bool progress;           /**< A line on stderr while it runs. */
     const char *token;       /**< For XPL_REPLAY. */
@@ -135,6 +136,12 @@ struct xpl_result {
 
 /** These bytes change while the scenario runs: put them back before each execution. */
 void xpl_keep(void *memory, size_t bytes);
+
+/**
+ * The same for large memory that only instrumented code writes (the library's sources, scenarios):
+ * only the lines that were written are put back.
+ */
+void xpl_keep_watched(void *memory, size_t bytes);
 
 /** Call an object by this name in tables. The text is copied. */
 void xpl_name(const void *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -165,8 +172,9 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
                  struct xpl_result *out_result);
 
 /**
- * Find a failing execution with the fewest surprises (preemptions, stale reads) and, among those,
- * the fewest steps. Returns false if none was found within the limits of @p options.
+ * Find a failing execution of the fewest threads, of those one with the fewest surprises
+ * (preemptions, stale reads), of those the one with the fewest steps.
+ * Returns false if none was found within the limits of @p options.
  */
 bool xpl_shortest(const struct xpl_scenario *scenario, const struct xpl_options *options,
                   struct xpl_result *out_result);

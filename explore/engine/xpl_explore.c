@@ -154,6 +154,7 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
         }
         xpl.token_objects = options->token;
         xpl.options.token = strchr(options->token, ':') + 1;
+        xpl.options.without = xpl_token_without(options->token);
     }
     if (!xpl_run_prepare()) {
         return false;
@@ -163,6 +164,7 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
         xpl_run_once();
         if (xpl.verdict == XPL_RESTART) {
             *out_result = (struct xpl_result){0};
+            xpl.options.steps_below = options->steps_below;
             xpl_search_begin();
             continue;
         }
@@ -181,16 +183,52 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
     return true;
 }
 
+/* Which threads can be left out, and it still goes wrong in the same way? */
+static unsigned threads_not_needed(const struct xpl_scenario *scenario,
+                                   const struct xpl_options *options, const char *what)
+{
+    struct xpl_options without = *options;
+
+    without.strategy = XPL_EXHAUST;
+    without.stop_at_first = true;
+    without.shards = 0;
+    for (unsigned i = 0; i < XPL_THREADS && scenario->threads[i].run != NULL; i++) {
+        const unsigned before = without.without;
+        struct xpl_result result;
+
+        if (scenario->threads[i].service) {
+            continue; /* Without its services nothing works. */
+        }
+        without.without |= 1u << i;
+        if (!xpl_explore(scenario, &without, &result) || result.violations == 0 ||
+            strncmp(result.what, what, 24) != 0) {
+            without.without = before;
+        }
+    }
+    return without.without;
+}
+
 bool xpl_shortest(const struct xpl_scenario *scenario, const struct xpl_options *options,
                   struct xpl_result *out_result)
 {
     struct xpl_options bounded = *options;
+    const double started = clock_seconds();
 
+    bounded.strategy = XPL_EXHAUST;
+    bounded.stop_at_first = true;
+    bounded.shards = 0;
+    if (!xpl_explore(scenario, &bounded, out_result) || out_result->violations == 0) {
+        return false;
+    }
+    bounded.without = threads_not_needed(scenario, options, out_result->what);
     bounded.strategy = XPL_BOUND;
     bounded.stop_at_first = false;
     bounded.steps_below = XPL_STEPS + 1;
     for (bounded.bound = 0; bounded.bound < 12; bounded.bound++) {
-        if (!xpl_explore(scenario, &bounded, out_result)) {
+        if (options->max_seconds > 0) {
+            bounded.max_seconds = options->max_seconds - (clock_seconds() - started);
+        }
+        if (bounded.max_seconds < 0 || !xpl_explore(scenario, &bounded, out_result)) {
             return false;
         }
         if (out_result->violations > 0) {

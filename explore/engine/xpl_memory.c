@@ -106,7 +106,7 @@ bool xpl_place_is_local(uint16_t index)
     if (place->owner == XPL_THREADS) {
         place->owner = (uint8_t)xpl.current;
     }
-    if (place->owner != xpl.current) {
+    if (place->owner != xpl.current || xpl.thread[xpl.current].op.kind == XPL_AWAIT) {
         place_share(place);
         xpl_stop(XPL_RESTART);
     }

@@ -89,11 +89,14 @@ static inline void plain_access(const void *memory, size_t bytes, bool writes)
     const uintptr_t end = from + bytes;
     int here;
 
-    if (!xpl.inside || xpl.options.model != XPL_C11) {
+    /* The stack of the running fiber is its own. */
+    if (!xpl.inside || from - (uintptr_t)&here + XPL_STACK_BYTES < 2 * (uintptr_t)XPL_STACK_BYTES) {
         return;
     }
-    /* The stack of the running fiber is its own. */
-    if (from - (uintptr_t)&here + XPL_STACK_BYTES < 2 * (uintptr_t)XPL_STACK_BYTES) {
+    if (writes) {
+        xpl_keep_written(from, end);
+    }
+    if (xpl.options.model != XPL_C11) {
         return;
     }
     while (from < end) {

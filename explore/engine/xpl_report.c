@@ -192,6 +192,11 @@ static const char *wrap_line(const char *text, char *line, size_t width)
     return text;
 }
 
+static bool takes_part(unsigned thread)
+{
+    return (xpl.options.without >> thread & 1) == 0;
+}
+
 static void row_print(unsigned number, const struct xpl_trace *trace)
 {
     char where[64], words[400], line[CELL + 1];
@@ -209,7 +214,9 @@ static void row_print(unsigned number, const struct xpl_trace *trace)
         rest = wrap_line(rest, line, CELL);
         printf(first ? "%4u  %-22s" : "%4.0u  %-22s", first ? number : 0, first ? where : "");
         for (unsigned i = 0; i < xpl.threads; i++) {
-            printf(" | %-*s", CELL, i == trace->thread ? line : "");
+            if (takes_part(i)) {
+                printf(" | %-*s", CELL, i == trace->thread ? line : "");
+            }
         }
         printf("\n");
         first = false;
@@ -220,11 +227,15 @@ void xpl_report_table(void)
 {
     printf("%4s  %-22s", "step", "where");
     for (unsigned i = 0; i < xpl.threads; i++) {
-        printf(" | %-*s", CELL, xpl.scenario->threads[i].name);
+        if (takes_part(i)) {
+            printf(" | %-*s", CELL, xpl.scenario->threads[i].name);
+        }
     }
     printf("\n----  ----------------------");
     for (unsigned i = 0; i < xpl.threads; i++) {
-        printf("-+-%.*s", CELL, "----------------------------------------");
+        if (takes_part(i)) {
+            printf("-+-%.*s", CELL, "----------------------------------------");
+        }
     }
     printf("\n");
     for (unsigned i = 0; i < xpl.step; i++) {

@@ -4,42 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "explore/engine/xpl_state.h"
 
 struct xpl_state xpl;
 
 static _Alignas(64) unsigned char stacks[XPL_THREADS][XPL_STACK_BYTES];
-
-/* Memory that changes while the threads run, and what it held before. */
-struct kept {
-    void *memory;
-    void *copy;
-    size_t bytes;
-};
-static struct kept kept[64];
-static unsigned kept_count;
-
-void xpl_keep(void *memory, size_t bytes)
-{
-    struct kept *keep = &kept[kept_count];
-
-    if (kept_count == sizeof(kept) / sizeof(kept[0]) || (keep->copy = malloc(bytes)) == NULL) {
-        fprintf(stderr, "explore: xpl_keep: too much\n");
-        exit(2);
-    }
-    keep->memory = memory;
-    keep->bytes = bytes;
-    kept_count++;
-}
-
-static void kept_forget(void)
-{
-    while (kept_count > 0) {
-        free(kept[--kept_count].copy);
-    }
-}
 
 unsigned xpl_self(void)
 {
@@ -147,7 +117,17 @@ static uint8_t op_flags(uint8_t kind, uint8_t order)
 
         return locked || full ? touches | XPL_OP_DRAINS : touches;
     }
-    return order == XPL_SEQ_CST ? touches | XPL_OP_SC : touches;
+    return xpl.options.model == XPL_C11 && order == XPL_SEQ_CST ? touches | XPL_OP_SC : touches;
+}
+
+/* A fence that does nothing under this model is no step. */
+static bool op_is_nothing(const struct xpl_op *op)
+{
+    if (op->kind != XPL_FENCE) {
+        return false;
+    }
+    return xpl.options.model == XPL_C11 ? op->order == XPL_RELAXED
+                                        : (op->flags & XPL_OP_DRAINS) == 0;
 }
 
 uint64_t xpl_step(const struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
@@ -162,6 +142,9 @@ uint64_t xpl_step(const struct xpl_site *site, void *object, uint64_t operand, u
     op->kind = site->kind;
     op->order = site->order;
     op->flags = op_flags(site->kind, site->order);
+    if (op_is_nothing(op)) {
+        return 0;
+    }
     op->operand = operand;
     op->expected = expected;
     op->place = object == NULL ? XPL_NO_PLACE : xpl_place_find(object, site->bytes);
@@ -205,9 +188,7 @@ static void run_thread(void)
 static void run_reset(void)
 {
     xpl_memory_reset();
-    for (unsigned i = 0; i < kept_count; i++) {
-        memcpy(kept[i].memory, kept[i].copy, kept[i].bytes);
-    }
+    xpl_keep_restore();
     xpl.epoch++;
     xpl.step = 0;
     xpl.last = 0;
@@ -216,7 +197,7 @@ static void run_reset(void)
     for (unsigned i = 0; i < xpl.threads; i++) {
         struct xpl_running *thread = &xpl.thread[i];
 
-        thread->done = false;
+        thread->done = (xpl.options.without >> i & 1) != 0;
         thread->buffer_count = 0;
         thread->stores = 0;
         xpl_fiber_start(&thread->fiber, stacks[i], XPL_STACK_BYTES, run_thread);
@@ -248,8 +229,10 @@ void xpl_run_once(void)
     xpl.inside = true;
     xpl.starting = true;
     for (unsigned i = 0; i < xpl.threads && xpl.verdict == XPL_RUNNING; i++) {
-        xpl.current = i;
-        xpl_fiber_switch(&xpl.main, &xpl.thread[i].fiber);
+        if (!xpl.thread[i].done) {
+            xpl.current = i;
+            xpl_fiber_switch(&xpl.main, &xpl.thread[i].fiber);
+        }
     }
     xpl.starting = false;
     if (xpl.verdict == XPL_RUNNING) {
@@ -278,7 +261,7 @@ bool xpl_run_prepare(void)
 {
     const struct xpl_scenario *scenario = xpl.scenario;
 
-    kept_forget();
+    xpl_keep_forget();
     xpl_report_forget();
     xpl.places = 0;
     xpl.rows = 0;
@@ -294,8 +277,6 @@ bool xpl_run_prepare(void)
     if (scenario->prepare != NULL) {
         scenario->prepare(xpl.options.design);
     }
-    for (unsigned i = 0; i < kept_count; i++) {
-        memcpy(kept[i].copy, kept[i].memory, kept[i].bytes);
-    }
+    xpl_keep_copy();
     return xpl.threads > 0;
 }

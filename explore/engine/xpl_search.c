@@ -153,6 +153,10 @@ static bool node_open(unsigned step)
         node_sleep(before, node);
     }
     if (strategy == XPL_BOUND) {
+        if (xpl.options.steps_below != 0 && step + 1 >= xpl.options.steps_below) {
+            xpl.verdict = XPL_CUT; /* Shorter ones are known. */
+            return false;
+        }
         node_bound(node, before);
     } else if (strategy != XPL_EXHAUST || step < xpl.frozen) {
         node->backtrack = node->enabled;

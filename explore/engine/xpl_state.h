@@ -219,6 +219,12 @@ void xpl_c11_reset(void);
 uint64_t xpl_c11_alternatives(const struct xpl_running *thread);
 void xpl_c11_perform(unsigned thread, unsigned alternative, struct xpl_event *event);
 
+/* xpl_keep.c */
+void xpl_keep_forget(void);
+void xpl_keep_copy(void);
+void xpl_keep_restore(void);
+void xpl_keep_written(uintptr_t from, uintptr_t end);
+
 /* xpl_plain.c */
 void xpl_plain_reset(void);
 
@@ -242,6 +248,7 @@ void xpl_search_begin(void);
 
 /* xpl_token.c */
 void xpl_token_write(char *text, size_t size);
+unsigned xpl_token_without(const char *text);
 bool xpl_token_shared(unsigned touched);
 bool xpl_token_step(const char **text, unsigned *out_process, unsigned *out_alternative);
 

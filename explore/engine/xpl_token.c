@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tokens: an execution in one word. First, in hexadecimal, which atomic objects were shared, in the
- * order in which they were touched; then the steps. A letter is a step of that thread (a to h; A to
+ * order in which they were touched, and in capitals which threads took no part; then the steps. A
+ * letter is a step of that thread (a to h; A to
  * H: a flush of its buffer), a number after it repeats it, and `.n` says which store or which
  * choice it took where that was not the newest: "7:a3b.0-b2" is a, a, a, b with choice 0, b, b.
  */
@@ -33,9 +34,27 @@ static size_t token_write_shared(char *text, size_t size)
         }
         text[used++] = "0123456789abcdef"[digit];
     }
+    for (unsigned i = 0; i < xpl.threads && used + 3 < size; i++) {
+        if ((xpl.options.without >> i & 1) != 0) {
+            text[used++] = (char)('A' + (int)i);
+        }
+    }
     text[used++] = ':';
     text[used] = '\0';
     return used;
+}
+
+/* The threads that took no part, a bit each. */
+unsigned xpl_token_without(const char *text)
+{
+    unsigned without = 0;
+
+    for (; *text != ':' && *text != '\0'; text++) {
+        if (*text >= 'A' && *text < 'A' + (int)XPL_THREADS) {
+            without |= 1u << (*text - 'A');
+        }
+    }
+    return without;
 }
 
 /* Was the object that was touched after so many others shared, when the token was written? */
@@ -44,7 +63,9 @@ bool xpl_token_shared(unsigned touched)
     const char *text = xpl.token_objects;
     const char *end = strchr(text, ':');
     const char digit = end != NULL && text + touched / 4 < end ? text[touched / 4] : '0';
-    const unsigned value = (unsigned)(digit >= 'a' ? digit - 'a' + 10 : digit - '0');
+    const unsigned value = digit >= 'a'   ? (unsigned)(digit - 'a') + 10
+                           : digit >= 'A' ? 0
+                                          : (unsigned)(digit - '0');
 
     return (value >> touched % 4 & 1) != 0;
 }

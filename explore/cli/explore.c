@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* The command: explore SCENARIO [options]. */
+#include "explore/cli/explore.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explore/scenarios/table.h"
+
+struct request {
+    const struct xpl_scenario *scenario;
+    struct xpl_options options;
+    bool every_model;
+    bool json;
+    bool list;
+    const char *design;
+};
+
+static const char usage[] =
+    "usage: explore SCENARIO [options]\n"
+    "       explore --all | --list\n"
+    "\n"
+    "Runs the library's own code in every order of its atomic steps that matters, and says "
+    "whether\n"
+    "what the scenario shows holds in all of them.\n"
+    "\n"
+    "  --design NAME       which design (default: the library's)\n"
+    "  --model MODEL       sc, tso or c11 (default: all three)\n"
+    "  --bound N           only executions with at most N surprises (preemptions, stale reads)\n"
+    "  --random SEED       random executions with changing priorities, until a limit\n"
+    "  --executions N      stop after N executions\n"
+    "  --seconds S         stop after S seconds\n"
+    "  --shard I/N         only part I (from 1) of N equal parts\n"
+    "  --replay TOKEN      run one execution again and print its table (needs --model)\n"
+    "  --sleep-sets        another, weaker reduction, as a second opinion\n"
+    "  --no-reduction      try equivalent orders too\n"
+    "  --json              results as JSON lines\n"
+    "  --list              the scenarios\n"
+    "  --all               all of them\n"
+    "\n"
+    "Exit status: 0 nothing wrong, 1 a violation was found, 2 bad usage, 3 stopped by a limit.\n"
+    "\n"
+    "  explore retarget --design percpu-lists\n"
+    "  explore retarget --design global-array\n"
+    "  explore close --model c11 --shard 3/16\n";
+
+static int wrong(const char *what, const char *value)
+{
+    fprintf(stderr, "explore: %s: %s\n", what, value);
+    return 2;
+}
+
+static const struct xpl_scenario *scenario_find(const char *name)
+{
+    for (unsigned i = 0; scenario_table[i] != NULL; i++) {
+        if (strcmp(scenario_table[i]->name, name) == 0) {
+            return scenario_table[i];
+        }
+    }
+    return NULL;
+}
+
+static void scenarios_print(void)
+{
+    for (unsigned i = 0; scenario_table[i] != NULL; i++) {
+        const struct xpl_scenario *scenario = scenario_table[i];
+
+        printf("%-20s %-8s %s\n", scenario->name, scenario->rules, scenario->shows);
+    }
+}
+
+static bool design_choose(struct request *request)
+{
+    const char *const *designs = request->scenario->designs;
+
+    if (request->design == NULL) {
+        return true;
+    }
+    for (unsigned i = 0; designs != NULL && designs[i] != NULL; i++) {
+        if (strcmp(designs[i], request->design) == 0) {
+            request->options.design = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool model_choose(struct request *request, const char *name)
+{
+    for (unsigned model = XPL_SC; model <= XPL_C11; model++) {
+        if (strcmp(name, xpl_model_name((enum xpl_model)model)) == 0) {
+            request->options.model = (enum xpl_model)model;
+            request->every_model = false;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void result_print(const struct request *request, const struct xpl_result *result)
+{
+    const char *model = xpl_model_name(request->options.model);
+    const double rate = result->seconds > 0 ? (double)result->executions / result->seconds : 0;
+
+    if (request->json) {
+        printf("{\"scenario\":\"%s\",\"model\":\"%s\",\"executions\":%llu,\"cut\":%llu,"
+               "\"steps\":%llu,\"violations\":%llu,\"complete\":%s,\"token\":\"%s\","
+               "\"timing\":{\"seconds\":%.3f}}\n",
+               request->scenario->name, model, (unsigned long long)result->executions,
+               (unsigned long long)result->cut, (unsigned long long)result->steps,
+               (unsigned long long)result->violations, result->complete ? "true" : "false",
+               result->token, result->seconds);
+        return;
+    }
+    printf("%-18s %-3s  %10llu executions  %10llu cut  %3u steps at most  %7.2f s  %5.2f M/s  ",
+           request->scenario->name, model, (unsigned long long)result->executions,
+           (unsigned long long)result->cut, result->longest, result->seconds, rate * 1e-6);
+    printf("%llu violations%s%s\n", (unsigned long long)result->violations,
+           result->complete ? "" : ", not complete",
+           result->unordered_stores ? ", stores that nothing orders" : "");
+    if (result->violations > 0) {
+        printf("\n%s.\n", result->what);
+    }
+}
+
+/* Something is wrong: find the shortest way there and show it. */
+static void violation_show(const struct request *request, const struct xpl_result *found)
+{
+    struct xpl_options options = request->options;
+    struct xpl_result shortest;
+    const char *token = found->token;
+
+    options.max_seconds = 20;
+    if (xpl_shortest(request->scenario, &options, &shortest)) {
+        token = shortest.token;
+    }
+    printf("\nThe shortest way there:\n\n");
+    if (!xpl_print_table(request->scenario, &request->options, token)) {
+        printf("(it cannot be replayed)\n");
+    }
+    printf("\nReplay: explore %s%s%s --model %s --replay %s\n", request->scenario->name,
+           request->design != NULL ? " --design " : "",
+           request->design != NULL ? request->design : "", xpl_model_name(request->options.model),
+           token);
+}
+
+/* Explore one scenario under one model. Returns the exit status. */
+static int explore_model(struct request *request)
+{
+    struct xpl_result result;
+
+    if (request->options.strategy == XPL_REPLAY) {
+        return xpl_print_table(request->scenario, &request->options, request->options.token)
+                   ? 0
+                   : wrong("the token does not fit", request->options.token);
+    }
+    request->options.stop_at_first = true;
+    if (!xpl_explore(request->scenario, &request->options, &result)) {
+        return 2;
+    }
+    result_print(request, &result);
+    fflush(stdout);
+    if (result.violations > 0) {
+        if (!request->json) {
+            violation_show(request, &result);
+        }
+        return 1;
+    }
+    return result.complete || request->options.strategy == XPL_RANDOM ? 0 : 3;
+}
+
+static int explore_scenario(struct request *request)
+{
+    int status = 0;
+
+    if (!design_choose(request)) {
+        return wrong("no such design", request->design);
+    }
+    if (!request->every_model) {
+        return explore_model(request);
+    }
+    for (unsigned model = XPL_SC; model <= XPL_C11 && status != 1; model++) {
+        int one;
+
+        request->options.model = (enum xpl_model)model;
+        one = explore_model(request);
+        status = one > status || one == 1 ? one : status;
+    }
+    return status;
+}
+
+static bool shard_parse(struct xpl_options *options, const char *text)
+{
+    char *end;
+    const unsigned long shard = strtoul(text, &end, 10);
+    unsigned long shards;
+
+    if (*end != '/') {
+        return false;
+    }
+    shards = strtoul(end + 1, &end, 10);
+    options->shard = (unsigned)shard - 1;
+    options->shards = (unsigned)shards;
+    return *end == '\0' && shard >= 1 && shard <= shards;
+}
+
+enum {
+    ALL = 256,
+    BOUND,
+    DESIGN,
+    EXECUTIONS,
+    JSON,
+    LIST,
+    MODEL,
+    NO_REDUCTION,
+    RANDOM,
+    REPLAY,
+    SECONDS,
+    SHARD,
+    SLEEP_SETS
+};
+
+static const struct option long_options[] = {{"all", 0, NULL, ALL},
+                                             {"bound", 1, NULL, BOUND},
+                                             {"design", 1, NULL, DESIGN},
+                                             {"executions", 1, NULL, EXECUTIONS},
+                                             {"help", 0, NULL, 'h'},
+                                             {"json", 0, NULL, JSON},
+                                             {"list", 0, NULL, LIST},
+                                             {"model", 1, NULL, MODEL},
+                                             {"no-reduction", 0, NULL, NO_REDUCTION},
+                                             {"random", 1, NULL, RANDOM},
+                                             {"replay", 1, NULL, REPLAY},
+                                             {"seconds", 1, NULL, SECONDS},
+                                             {"shard", 1, NULL, SHARD},
+                                             {"sleep-sets", 0, NULL, SLEEP_SETS},
+                                             {NULL, 0, NULL, 0}};
+
+/* One option. Returns -1 to go on, else the exit status. */
+static int option_take(struct request *request, int option, bool *all)
+{
+    struct xpl_options *options = &request->options;
+
+    switch (option) {
+    case ALL:
+        *all = true;
+        return -1;
+    case BOUND:
+        options->strategy = XPL_BOUND;
+        options->bound = (unsigned)strtoul(optarg, NULL, 10);
+        return -1;
+    case DESIGN:
+        request->design = optarg;
+        return -1;
+    case EXECUTIONS:
+        options->max_executions = strtoull(optarg, NULL, 10);
+        return -1;
+    case JSON:
+        request->json = true;
+        return -1;
+    case LIST:
+        scenarios_print();
+        return 0;
+    case MODEL:
+        return model_choose(request, optarg) ? -1 : wrong("no such model", optarg);
+    case NO_REDUCTION:
+        options->strategy = XPL_NAIVE;
+        return -1;
+    case RANDOM:
+        options->strategy = XPL_RANDOM;
+        options->seed = strtoull(optarg, NULL, 10);
+        return -1;
+    case REPLAY:
+        options->strategy = XPL_REPLAY;
+        options->token = optarg;
+        return -1;
+    case SECONDS:
+        options->max_seconds = strtod(optarg, NULL);
+        return -1;
+    case SHARD:
+        return shard_parse(options, optarg) ? -1 : wrong("bad shard", optarg);
+    case SLEEP_SETS:
+        options->strategy = XPL_SLEEP;
+        return -1;
+    case 'h':
+        fputs(usage, stdout);
+        return 0;
+    default:
+        fputs(usage, stderr);
+        return 2;
+    }
+}
+
+int explore_main(int argc, char **argv)
+{
+    struct request request = {.every_model = true, .options.progress = true};
+    bool all = false;
+    int option, status = 0;
+
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+        status = option_take(&request, option, &all);
+        if (status >= 0) {
+            return status;
+        }
+    }
+    status = 0;
+    if (request.options.strategy == XPL_RANDOM && request.options.max_executions == 0 &&
+        request.options.max_seconds <= 0) {
+        request.options.max_seconds = 10;
+    }
+    if (all) {
+        for (unsigned i = 0; scenario_table[i] != NULL && status != 1; i++) {
+            int one;
+
+            request.scenario = scenario_table[i];
+            one = explore_scenario(&request);
+            status = one > status || one == 1 ? one : status;
+        }
+        return status;
+    }
+    if (optind + 1 != argc) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    request.scenario = scenario_find(argv[optind]);
+    return request.scenario != NULL ? explore_scenario(&request)
+                                    : wrong("no such scenario (see --list)", argv[optind]);
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+#include "explore/scenarios/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vmbus/hv.h>
+
+#define SINT      2u
+#define PAGES     48u
+#define DEVICES   4u
+#define CHANNELS  3u
+#define WORD_BITS ((uint32_t)sizeof(uintptr_t) * 8u)
+#define GHOST     XPL_GHOST
+#define ANSWERS   8u
+
+struct vmb_guest *world_guest;
+
+static _Alignas(64) uint8_t guest_memory[64 * 1024];
+static _Alignas(4096) uint8_t message_pages[WORLD_VPS][VMB_PAGE_BYTES];
+static _Alignas(4096) uint8_t event_pages[WORLD_VPS][VMB_PAGE_BYTES];
+static _Alignas(4096) uint8_t shared_pages[PAGES][VMB_PAGE_BYTES];
+
+static struct {
+    uint32_t pages_given;
+    struct world_device *devices[DEVICES]; /* Offered so far. */
+    uint32_t device_count;
+    struct world_device *offering;
+    uint32_t version;
+    bool opens_held; /* OpenChannel is not answered. */
+    struct vmb_message answers[ANSWERS];
+    uint32_t answer_count;
+} world;
+
+/* The hypervisor's: an interrupt waits for the VP; the control plane was told of work. */
+static vmb_atomic_u32 interrupt[WORLD_VPS];
+static vmb_atomic_u32 work;
+/* Somebody has left the dispatch: time to poll again. Ghost: it orders nothing. */
+static vmb_atomic_u32 tick;
+
+static void world_die(const char *why)
+{
+    fprintf(stderr, "explore: world: %s\n", why);
+    exit(2);
+}
+
+static vmb_atomic_word *flag_word(uint32_t relid, uint32_t vp)
+{
+    uint8_t *flags = vmb_hv_event_flags(event_pages[vp], SINT);
+
+    return (vmb_atomic_word *)(void *)flags + relid / WORD_BITS;
+}
+
+/* --- The hypervisor --------------------------------------------------------------------------- */
+
+static void interrupt_raise(uint32_t vp)
+{
+    (void)vmb_atomic_fetch_or(&interrupt[vp], 1u, VMB_RELEASE);
+}
+
+void world_set_flag(uint32_t relid, uint32_t vp)
+{
+    const uintptr_t bit = (uintptr_t)1 << (relid % WORD_BITS);
+
+    if ((vmb_atomic_fetch_or(flag_word(relid, vp), bit, VMB_RELEASE) & bit) == 0) {
+        interrupt_raise(vp);
+    } else {
+        xpl_note("was set already: no interrupt");
+    }
+}
+
+void world_take_interrupt(uint32_t vp)
+{
+    (void)xpl_await(&interrupt[vp], VMB_ACQUIRE);
+}
+
+uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp)
+{
+    return vmb_atomic_exchange(flag_word(first_relid, vp), (uintptr_t)0, VMB_ACQUIRE);
+}
+
+void world_vp(void *argument)
+{
+    const uint32_t vp = (uint32_t)(uintptr_t)argument;
+
+    for (;;) {
+        world_take_interrupt(vp);
+        if ((vmb_guest_on_interrupt(world_guest, vp) & VMB_GUEST_WORK_RUN) != 0) {
+            while (vmb_guest_run(world_guest, vp, 4)) {
+            }
+        }
+        (void)vmb_atomic_fetch_or(&tick, 1u, GHOST);
+    }
+}
+
+/* --- The host --------------------------------------------------------------------------------- */
+
+void world_signal(struct world_device *device)
+{
+    (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
+    world_set_flag(device->relid, vmb_atomic_load(&device->target, VMB_ACQUIRE));
+}
+
+static struct world_device *host_device(uint32_t relid)
+{
+    for (uint32_t i = 0; i < world.device_count; i++) {
+        if (world.devices[i]->relid == relid) {
+            return world.devices[i];
+        }
+    }
+    world_die("no device of this relid");
+    return NULL;
+}
+
+static struct vmb_message *host_answer(uint32_t number)
+{
+    struct vmb_message *answer = &world.answers[world.answer_count];
+
+    if (world.answer_count++ == ANSWERS) {
+        world_die("too many answers");
+    }
+    memset(answer, 0, sizeof(*answer));
+    answer->number = number;
+    return answer;
+}
+
+/* What the host does on a message of the guest. */
+static void host_hears(const struct vmb_message *message)
+{
+    struct vmb_message *answer;
+
+    switch (message->number) {
+    case VMB_MSG_INITIATE_CONTACT:
+        answer = host_answer(VMB_MSG_VERSION_RESPONSE);
+        answer->u.version_response.version_supported = true;
+        answer->u.version_response.message_connection_id = 1;
+        break;
+    case VMB_MSG_REQUEST_OFFERS:
+        host_answer(VMB_MSG_ALL_OFFERS_DELIVERED);
+        break;
+    case VMB_MSG_GPADL_HEADER:
+        answer = host_answer(VMB_MSG_GPADL_CREATED);
+        answer->u.gpadl_created.relid = message->u.gpadl_header.relid;
+        answer->u.gpadl_created.gpadl = message->u.gpadl_header.gpadl;
+        break;
+    case VMB_MSG_GPADL_TEARDOWN:
+        answer = host_answer(VMB_MSG_GPADL_TORNDOWN);
+        answer->u.gpadl_torndown.gpadl = message->u.gpadl_teardown.gpadl;
+        break;
+    case VMB_MSG_OPEN_CHANNEL:
+        vmb_atomic_store(&host_device(message->u.open_channel.relid)->target,
+                         message->u.open_channel.target_vp, VMB_RELEASE);
+        if (!world.opens_held) {
+            answer = host_answer(VMB_MSG_OPEN_RESULT);
+            answer->u.open_result.relid = message->u.open_channel.relid;
+            answer->u.open_result.open_id = message->u.open_channel.open_id;
+        }
+        break;
+    case VMB_MSG_MODIFY_CHANNEL:
+        vmb_atomic_store(&host_device(message->u.modify_channel.relid)->target,
+                         message->u.modify_channel.target_vp, VMB_RELEASE);
+        if (world.version >= VMB_VERSION_5_3) {
+            answer = host_answer(VMB_MSG_MODIFY_CHANNEL_RESPONSE);
+            answer->u.modify_channel_response.relid = message->u.modify_channel.relid;
+        }
+        break;
+    default:
+        break; /* CloseChannel, RelIdReleased: nothing to say. */
+    }
+}
+
+static vmb_status post_message(void *context, uint32_t connection_id, const void *bytes,
+                               uint32_t byte_count)
+{
+    struct vmb_message message;
+
+    (void)context;
+    (void)connection_id;
+    if (vmb_message_decode(bytes, byte_count, VMB_GUEST_TO_HOST, world.version, 0, &message) !=
+        VMB_OK) {
+        world_die("the guest posted nonsense");
+    }
+    host_hears(&message);
+    return VMB_OK;
+}
+
+/* A message lands in the slot, its type last. */
+static void slot_fill(const struct vmb_message *message)
+{
+    uint8_t *slot = vmb_hv_slot(message_pages[0], SINT);
+    uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
+    uint32_t byte_count;
+
+    if (vmb_message_encode(message, world.version, 0, bytes, sizeof(bytes), &byte_count) !=
+        VMB_OK) {
+        world_die("the host says nonsense");
+    }
+    memcpy(slot + VMB_HV_SLOT_PAYLOAD, bytes, byte_count);
+    vmb_atomic_store((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_SIZE), byte_count, VMB_RELAXED);
+    vmb_atomic_store((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_TYPE), VMB_SYNIC_MESSAGE_TYPE,
+                     VMB_RELEASE);
+}
+
+void world_host_says(const struct vmb_message *message)
+{
+    slot_fill(message);
+    if (xpl_self() < XPL_THREADS) {
+        interrupt_raise(0);
+        (void)xpl_await(&work, VMB_ACQUIRE);
+    } else {
+        (void)vmb_guest_on_interrupt(world_guest, 0);
+    }
+    while (vmb_guest_poll(world_guest)) {
+    }
+}
+
+void world_settle(void)
+{
+    while (vmb_guest_poll(world_guest)) {
+    }
+    for (uint32_t i = 0; i < world.answer_count; i++) {
+        world_host_says(&world.answers[i]);
+    }
+    world.answer_count = 0;
+}
+
+/* --- The guest's platform and driver -----------------------------------------------------------
+ */
+
+static void signal_event(void *context, uint32_t connection_id, uint16_t flag)
+{
+    (void)context;
+    (void)connection_id;
+    (void)flag;
+}
+
+static vmb_status share_pages(void *context, uint32_t page_count, struct vmb_pages *out_pages)
+{
+    (void)context;
+    if (page_count > PAGES - world.pages_given) {
+        world_die("out of pages");
+    }
+    *out_pages = (struct vmb_pages){.base = shared_pages[world.pages_given],
+                                    .first_gpn = 1u + world.pages_given,
+                                    .page_count = page_count};
+    world.pages_given += page_count;
+    return VMB_OK;
+}
+
+/* They are somebody else's from here on, who writes what he likes. */
+static void unshare_pages(void *context, const struct vmb_pages *pages)
+{
+    uint8_t *base = pages->base;
+
+    (void)context;
+    for (uint32_t i = 0; i < pages->page_count; i++) {
+        xpl_plain_write(base + (size_t)i * VMB_PAGE_BYTES + VMB_PAGE_BYTES / 2, 8);
+    }
+}
+
+static uint64_t now_ns(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static void end_of_message(void *context, uint32_t vp)
+{
+    (void)context;
+    (void)vp;
+}
+
+static void work_ready(void *context)
+{
+    (void)context;
+    (void)vmb_atomic_fetch_or(&work, 1u, VMB_RELEASE);
+}
+
+static void on_offered(void *context, struct vmb_channel *channel)
+{
+    (void)context;
+    world.offering->channel = channel;
+    world.devices[world.device_count++] = world.offering;
+}
+
+static void device_opened(void *device, struct vmb_endpoint *endpoint)
+{
+    ((struct world_device *)device)->endpoint = endpoint;
+}
+
+static void device_event(void *context)
+{
+    struct world_device *device = context;
+
+    if (device->watched) {
+        xpl_expect(vmb_atomic_load(&device->closed, GHOST) == 0,
+                   "the handler of %s starts although its channel is closed", device->name);
+        xpl_expect(vmb_atomic_fetch_add(&device->inside, 1u, GHOST) == 0,
+                   "the handler of %s runs twice at once", device->name);
+    }
+    device->seen = vmb_atomic_load(&device->produced, VMB_RELAXED);
+    xpl_note("handler of %s has seen %u", device->name, (unsigned)device->seen);
+    if (device->watched) {
+        (void)vmb_atomic_fetch_add(&device->inside, UINT32_MAX, GHOST);
+    }
+}
+
+static void device_closed(void *context, vmb_status reason)
+{
+    struct world_device *device = context;
+
+    (void)reason;
+    xpl_note("%s is closed", device->name);
+    device->endpoint = NULL;
+    device->seen = 0; /* The driver is done with it; so must every handler be. */
+    if (device->watched) {
+        vmb_atomic_store(&device->closed, 1u, GHOST);
+        xpl_expect(vmb_atomic_load(&device->inside, GHOST) == 0,
+                   "%s is closed while its handler runs", device->name);
+    }
+}
+
+static struct vmb_driver drivers[] = {
+    {.notify = VMB_NOTIFY_DEFERRED,
+     .opened = device_opened,
+     .on_event = device_event,
+     .closed = device_closed},
+    {.notify = VMB_NOTIFY_DIRECT,
+     .opened = device_opened,
+     .on_event = device_event,
+     .closed = device_closed},
+    {.notify = VMB_NOTIFY_POLLED,
+     .opened = device_opened,
+     .on_event = device_event,
+     .closed = device_closed},
+};
+
+/* --- Preparing ---------------------------------------------------------------------------------
+ */
+
+static void world_names(void)
+{
+    for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
+        xpl_name(&interrupt[vp], "interrupt of VP %u", vp);
+        for (uint32_t i = 0; i < 4; i++) {
+            xpl_name(flag_word(i * WORD_BITS, vp), "flags %u.. of VP %u", i * WORD_BITS, vp);
+        }
+    }
+    xpl_name(&work, "work for the control plane");
+    xpl_name(&tick, "time passes");
+}
+
+static void world_keeps(size_t guest_bytes)
+{
+    xpl_keep_watched(guest_memory, guest_bytes);
+    xpl_keep_watched(shared_pages, sizeof(shared_pages));
+    xpl_keep_watched(message_pages, sizeof(message_pages));
+    xpl_keep_watched(&world, sizeof(world));
+}
+
+void world_begin(uint32_t version)
+{
+    const struct vmb_guest_options options = {.struct_bytes = sizeof(options),
+                                              .vp_count = WORLD_VPS,
+                                              .channel_limit = CHANNELS,
+                                              .max_version = version,
+                                              .min_version = version};
+    const struct vmb_guest_platform platform = {.struct_bytes = sizeof(platform),
+                                                .post_message = post_message,
+                                                .signal_event = signal_event,
+                                                .share_pages = share_pages,
+                                                .unshare_pages = unshare_pages,
+                                                .now_ns = now_ns,
+                                                .end_of_message = end_of_message,
+                                                .work_ready = work_ready};
+    const struct vmb_guest_events events = {.struct_bytes = sizeof(events), .offered = on_offered};
+    const size_t bytes = vmb_guest_memory_bytes(&options);
+
+    memset(&world, 0, sizeof(world));
+    memset(event_pages, 0, sizeof(event_pages));
+    memset(message_pages, 0, sizeof(message_pages));
+    memset(shared_pages, 0, sizeof(shared_pages));
+    memset(interrupt, 0, sizeof(interrupt));
+    work.value = 0;
+    tick.value = 0;
+    world.version = version;
+    if (bytes > sizeof(guest_memory) ||
+        vmb_guest_init(guest_memory, bytes, &options, &platform, &events, &world_guest) != VMB_OK) {
+        world_die("no guest");
+    }
+    for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
+        if (vmb_guest_vp_start(world_guest, vp, message_pages[vp], event_pages[vp]) != VMB_OK) {
+            world_die("no VP");
+        }
+    }
+    if (vmb_guest_connect(world_guest) != VMB_OK) {
+        world_die("no bus");
+    }
+    world_settle();
+    work.value = 0;
+    world_names();
+    world_keeps(bytes);
+}
+
+void world_offer(struct world_device *device, uint32_t relid)
+{
+    struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
+
+    offer.u.offer.relid = relid;
+    offer.u.offer.instance_guid.bytes[0] = (uint8_t)relid;
+    offer.u.offer.is_dedicated = true;
+    offer.u.offer.connection_id = relid;
+    *device =
+        (struct world_device){.name = device->name, .relid = relid, .watched = device->watched};
+    world.offering = device;
+    world_host_says(&offer);
+    if (device->channel == NULL) {
+        world_die("not offered");
+    }
+    xpl_name(device->channel, "channel of relid %u", relid);
+    xpl_name(&device->produced, "work of %s", device->name);
+    xpl_name(&device->target, "host's target VP of %s", device->name);
+}
+
+void world_open_begin(struct world_device *device, enum vmb_notify notify, uint32_t vp)
+{
+    const struct vmb_channel_open_options options = {.struct_bytes = sizeof(options),
+                                                     .driver = &drivers[notify],
+                                                     .device = device,
+                                                     .tx_pages = 1,
+                                                     .rx_pages = 1,
+                                                     .target_vp = vp};
+
+    if (vmb_channel_open(device->channel, &options) != VMB_OK) {
+        world_die("cannot open");
+    }
+}
+
+void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp)
+{
+    world_open_begin(device, notify, vp);
+    for (unsigned i = 0; i < 4 && device->endpoint == NULL; i++) {
+        world_settle();
+    }
+    if (device->endpoint == NULL) {
+        world_die("not open");
+    }
+    xpl_keep(device, sizeof(*device));
+    device->produced.value = 0;
+    device->seen = 0;
+}
+
+void world_expect_seen(const struct world_device *device)
+{
+    xpl_expect(device->seen == device->produced.value,
+               "an event of relid %u (%s) was lost: the host put work %u there and signalled, and "
+               "no handler started after that (last seen: %u)",
+               device->relid, device->name, (unsigned)device->produced.value,
+               (unsigned)device->seen);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The world that scenarios play in: a real guest on two VPs, connected by its own public functions
+ * to a host that is played here, and the hypervisor between them.
+ *
+ * What the hypervisor does is made of steps like everything else: it sets an event flag with one
+ * atomic operation and raises an interrupt only if the flag was clear (TLFS 11.7); the interrupt
+ * stays pending until the VP takes it, and what was done before it was raised is seen by its
+ * handler.
+ */
+#ifndef EXPLORE_WORLD_H
+#define EXPLORE_WORLD_H
+
+#include <vmbus/driver.h>
+#include <vmbus/guest.h>
+#include <vmbus/platform/atomic.h>
+
+#include "explore/engine/xpl.h"
+
+#define WORLD_VPS 2u
+
+/* A device: the host's end and the guest's driver instance in one. */
+struct world_device {
+    const char *name;
+    uint32_t relid;
+    struct vmb_channel *channel;
+    struct vmb_endpoint *endpoint; /* While it is open. */
+    vmb_atomic_word produced;      /* Work that the host has put there before it signals. */
+    uintptr_t seen;                /* What the handler saw of it, last. The driver's own, plain. */
+    vmb_atomic_u32 inside;         /* Ghost: handlers that run now. */
+    vmb_atomic_u32 closed;         /* Ghost: `closed` has been called. */
+    vmb_atomic_u32 target;         /* The host's: VP that it interrupts. */
+    bool watched;                  /* Count who is inside, step by step. */
+};
+
+extern struct vmb_guest *world_guest;
+
+/* To be called by `prepare`: a guest that is connected with this version. */
+void world_begin(uint32_t version);
+
+/* Offer a channel for the device, and have the guest know it. */
+void world_offer(struct world_device *device, uint32_t relid);
+
+/* Open its channel, from the first request to the last answer. */
+void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp);
+
+/* The host's part of opening only: begin, and let all but OpenChannel happen. */
+void world_open_begin(struct world_device *device, enum vmb_notify notify, uint32_t vp);
+
+/* A message of the host, into VP 0's slot; then the control plane takes it. One at a time. */
+void world_host_says(const struct vmb_message *message);
+
+/* Run the control plane, and answer it, until nobody has anything to say. */
+void world_settle(void);
+
+/* The host sets a flag of VP @vp; the hypervisor interrupts that VP if the flag was clear. */
+void world_set_flag(uint32_t relid, uint32_t vp);
+
+/* The host has work for the device: put it there, then signal the VP that the port names now. */
+void world_signal(struct world_device *device);
+
+/* A VP for ever: takes interrupts, and runs what they leave. The argument is its number. */
+void world_vp(void *argument);
+
+/* For designs that are not the library's: wait for the VP's interrupt; take its flags. */
+void world_take_interrupt(uint32_t vp);
+uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp);
+
+/* All that was produced has been seen by a handler that started afterwards. For `check`. */
+void world_expect_seen(const struct world_device *device);
+
+#define WORLD_VP(number)                                                                           \
+    {                                                                                              \
+        .name = "VP " #number, .run = world_vp, .argument = (void *)(uintptr_t)(number),           \
+        .service = true                                                                            \
+    }
+
+#endif /* EXPLORE_WORLD_H */
