@@ -50,6 +50,8 @@ struct xpl_site {
     uint8_t order_written;
     uint8_t failure; /**< The same of a compare-exchange that fails. */
     uint8_t failure_written;
+    void *last_object; /**< The engine's: what it touched last, and which place that is. */
+    uint16_t last_place;
 };
 
 /** What a step does. */
@@ -192,6 +194,6 @@ size_t xpl_sites(struct xpl_site *const **out_sites);
 /* --- For the hooks of vmb_override_atomic.h ----------------------------------------------------
  */
 
-uint64_t xpl_step(const struct xpl_site *site, void *object, uint64_t operand, uint64_t expected);
+uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_t expected);
 
 #endif /* XPL_H */

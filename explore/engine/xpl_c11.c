@@ -247,7 +247,7 @@ static void ghost_perform(unsigned self)
 {
     struct xpl_running *thread = &xpl.thread[self];
     struct xpl_place *place = &xpl.place[thread->op.place];
-    struct xpl_message *message = &xpl_messages[op_row(&thread->op)][0];
+    struct xpl_message *message = &xpl_messages[op_row(&thread->op)][place->message_count - 1];
     bool writes;
 
     thread->op.result = message->value;
@@ -267,6 +267,32 @@ static void c11_trace(const struct xpl_op *op, unsigned index, uint64_t now, boo
     trace->newest = xpl_messages[op_row(op)][place->message_count - 1].value;
 }
 
+/*
+ * Memory that is loaded atomically may have been written plainly (a ring's packets are). Such a
+ * write is a store that everybody who comes later in happens-before must see, and a race for
+ * everybody else: so who accesses it now is checked, and sees it.
+ */
+static bool adopt_plain_write(struct xpl_running *thread, struct xpl_place *place)
+{
+    struct xpl_message *row = xpl_messages[place->row];
+    const uint64_t value = xpl_memory_read(place);
+    struct xpl_message *message;
+
+    if (value == row[place->message_count - 1].value) {
+        return false;
+    }
+    xpl_plain_read(place->object, place->bytes);
+    if (place->message_count == XPL_MESSAGES - 1) {
+        xpl_fail("too many plain writes to %s", xpl_object_name(place->object));
+    }
+    message = &row[place->message_count];
+    memset(message, 0, sizeof(*message));
+    message->value = value;
+    message->writer = XPL_THREADS;
+    thread->current.slot[XPL_THREADS + place->row] = place->message_count++;
+    return true;
+}
+
 void xpl_c11_perform(unsigned self, unsigned alternative, struct xpl_event *event)
 {
     struct xpl_running *thread = &xpl.thread[self];
@@ -280,8 +306,8 @@ void xpl_c11_perform(unsigned self, unsigned alternative, struct xpl_event *even
         return;
     }
     place = &xpl.place[op->place];
-    if (xpl_memory_read(place) != xpl_messages[op_row(op)][place->message_count - 1].value) {
-        xpl_fail("%s is atomic, and was written plainly", xpl_object_name(place->object));
+    if (adopt_plain_write(thread, place)) {
+        alternative = place->message_count - 1u;
     }
     if ((op->flags & XPL_OP_GHOST) != 0) {
         ghost_perform(self);

@@ -79,6 +79,7 @@ static void place_touch(uint16_t index)
     struct xpl_place *place = &xpl.place[index];
 
     place->epoch = xpl.epoch;
+    place->last = 0;
     place->initial = xpl_memory_read(place);
     place->message_count = 1;
     if (!place->shared &&
@@ -113,7 +114,7 @@ bool xpl_place_is_local(uint16_t index)
     return true;
 }
 
-uint16_t xpl_place_find(void *object, uint8_t bytes)
+static uint16_t place_find(void *object, uint8_t bytes)
 {
     const uintptr_t key = (uintptr_t)object;
     unsigned slot = (unsigned)((key >> 2) ^ (key >> 11) ^ (key >> 17)) % 1024u;
@@ -129,6 +130,20 @@ uint16_t xpl_place_find(void *object, uint8_t bytes)
     }
     if (xpl.place[index].bytes != bytes) {
         memory_die("one atomic object is accessed with two widths");
+    }
+    return index;
+}
+
+/* Most sites touch one object only: they remember where it is. */
+uint16_t xpl_place_of(struct xpl_site *site, void *object)
+{
+    uint16_t index = site->last_place;
+
+    if (site->last_object != object || index >= xpl.places ||
+        xpl.place[index].object != object) {
+        index = place_find(object, site->bytes);
+        site->last_object = object;
+        site->last_place = index;
     }
     if (xpl.place[index].epoch != xpl.epoch) {
         place_touch(index);

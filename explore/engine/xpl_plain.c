@@ -11,7 +11,7 @@
 
 #include "explore/engine/xpl_state.h"
 
-#define GRANULES 4096u
+#define GRANULES 16384u
 
 /* Eight bytes of memory, and each thread's last read and write of them. */
 struct granule {
@@ -33,7 +33,7 @@ void xpl_plain_reset(void)
 
 static struct granule *granule_find(uintptr_t number)
 {
-    unsigned slot = (unsigned)(number ^ (number >> 9) ^ (number >> 18)) % GRANULES;
+    unsigned slot = (unsigned)((number * 0x9E3779B97F4A7C15u) >> 50); /* 14 bits. */
 
     while (granules[slot].epoch == xpl.epoch && granules[slot].number != number) {
         slot = (slot + 1) % GRANULES;
@@ -89,8 +89,11 @@ static inline void plain_access(const void *memory, size_t bytes, bool writes)
     const uintptr_t end = from + bytes;
     int here;
 
+    if (!xpl.inside || (!writes && xpl.options.model != XPL_C11)) {
+        return;
+    }
     /* The stack of the running fiber is its own. */
-    if (!xpl.inside || from - (uintptr_t)&here + XPL_STACK_BYTES < 2 * (uintptr_t)XPL_STACK_BYTES) {
+    if ( from - (uintptr_t)&here + XPL_STACK_BYTES < 2 * (uintptr_t)XPL_STACK_BYTES) {
         return;
     }
     if (writes) {

@@ -148,6 +148,27 @@ static void clock_join(struct xpl_event *into, const struct xpl_event *from)
     }
 }
 
+/* @event, which is step @step, and step @first: a race, an order, or nothing. */
+static void race_consider(unsigned first, unsigned step, struct xpl_event *event)
+{
+    const struct xpl_event *earlier = &xpl.nodes[first].event;
+    enum xpl_relation relation;
+
+    if (event->clock[earlier->process] >= earlier->number) {
+        return; /* In order already. */
+    }
+    relation = xpl_relate(earlier, event);
+    if (relation == XPL_UNRELATED) {
+        return;
+    }
+    if (relation != XPL_ORDERED) {
+        race_found(first, step, event);
+    }
+    if (relation != XPL_MISSED_WRITE) {
+        clock_join(event, earlier);
+    }
+}
+
 /* Find the races of @event, which is step @step, with all steps before it; fill its clock. */
 void xpl_races_of(unsigned step, struct xpl_event *event)
 {
@@ -161,22 +182,14 @@ void xpl_races_of(unsigned step, struct xpl_event *event)
         clock_join(event, &xpl.nodes[xpl.last_step[process]].event);
     }
     event->clock[process] = event->number;
-    for (unsigned i = step; i-- > 0;) {
-        const struct xpl_event *earlier = &xpl.nodes[i].event;
-        enum xpl_relation relation;
-
-        if (event->clock[earlier->process] >= earlier->number) {
-            continue; /* In order already. */
+    if (xpl.options.model == XPL_TSO || (event->flags & XPL_OP_SC) != 0) {
+        for (unsigned i = step; i-- > 0;) {
+            race_consider(i, step, event);
         }
-        relation = xpl_relate(earlier, event);
-        if (relation == XPL_UNRELATED) {
-            continue;
-        }
-        if (relation != XPL_ORDERED) {
-            race_found(i, step, event);
-        }
-        if (relation != XPL_MISSED_WRITE) {
-            clock_join(event, earlier);
+    } else if (event->place != XPL_NO_PLACE) {
+        /* Only steps on the same object can matter. */
+        for (unsigned i = xpl.place[event->place].last; i != 0; i = xpl.nodes[i - 1].event.before) {
+            race_consider(i - 1, step, event);
         }
     }
 }

@@ -64,6 +64,10 @@ static void run_step(unsigned process, unsigned alternative)
     if (fresh && xpl.options.strategy == XPL_EXHAUST) {
         xpl_races_of(xpl.step, event);
     }
+    if (event->place != XPL_NO_PLACE) {
+        event->before = xpl.place[event->place].last;
+        xpl.place[event->place].last = (uint16_t)(xpl.step + 1);
+    }
     xpl.count[process]++;
     xpl.last_step[process] = (uint16_t)xpl.step;
     xpl.step++;
@@ -130,11 +134,27 @@ static bool op_is_nothing(const struct xpl_op *op)
                                         : (op->flags & XPL_OP_DRAINS) == 0;
 }
 
-uint64_t xpl_step(const struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
+/* The usual case, decided fast: a load or a store of what only this thread has ever touched. */
+static inline bool step_is_local(const struct xpl_site *site, const void *object)
+{
+    const struct xpl_place *place = &xpl.place[site->last_place];
+
+    return site->last_object == object && object != NULL && place->object == object &&
+           place->epoch == xpl.epoch && !place->shared && place->owner == xpl.current &&
+           site->kind <= XPL_STORE && site->order < XPL_SEQ_CST;
+}
+
+uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
 {
     struct xpl_op *op;
 
     if (!xpl.inside) {
+        return xpl_plainly(site, object, operand, expected);
+    }
+    if (step_is_local(site, object)) {
+        if (site->kind == XPL_LOAD) {
+            xpl_plain_read(object, site->bytes); /* Others may write it plainly. */
+        }
         return xpl_plainly(site, object, operand, expected);
     }
     op = &xpl.thread[xpl.current].op;
@@ -147,9 +167,12 @@ uint64_t xpl_step(const struct xpl_site *site, void *object, uint64_t operand, u
     }
     op->operand = operand;
     op->expected = expected;
-    op->place = object == NULL ? XPL_NO_PLACE : xpl_place_find(object, site->bytes);
+    op->place = object == NULL ? XPL_NO_PLACE : xpl_place_of(site, object);
     if (op->place != XPL_NO_PLACE && xpl_place_is_local(op->place) &&
         (op->flags & XPL_OP_DRAINS) == 0) {
+        if (op->kind == XPL_LOAD) {
+            xpl_plain_read(object, site->bytes); /* Others may write it plainly. */
+        }
         return xpl_plainly(site, object, operand, expected);
     }
     if (xpl.starting) {

@@ -111,20 +111,23 @@ static bool node_choose_first(struct xpl_node *node)
     return false;
 }
 
+static inline void node_enable(struct xpl_node *node, unsigned process)
+{
+    node->sleep[process] = 0;
+    node->alternatives[process] = xpl_alternatives(process);
+    node->enabled |= (uint16_t)((node->alternatives[process] != 0) << process);
+}
+
 static void node_enabled(struct xpl_node *node)
 {
     node->enabled = 0;
     node->done = 0;
     node->backtrack = 0;
     node->last = (uint8_t)xpl.last;
-    for (unsigned i = 0; i < XPL_PROCESSES; i++) {
-        node->sleep[i] = 0;
-        if (i % XPL_THREADS >= xpl.threads || (i >= XPL_THREADS && xpl.options.model != XPL_TSO)) {
-            continue;
-        }
-        node->alternatives[i] = xpl_alternatives(i);
-        if (node->alternatives[i] != 0) {
-            node->enabled |= (uint16_t)(1u << i);
+    for (unsigned i = 0; i < xpl.threads; i++) {
+        node_enable(node, i);
+        if (xpl.options.model == XPL_TSO) {
+            node_enable(node, XPL_THREADS + i);
         }
     }
 }

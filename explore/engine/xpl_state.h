@@ -45,6 +45,7 @@ struct xpl_place {
     void *object;
     uint64_t initial;
     uint64_t epoch; /* The execution that the rest belongs to. */
+    uint16_t last;  /* The last step on it, from 1; 0: none. */
     uint8_t bytes;
     uint8_t owner; /* The thread that touched it; XPL_THREADS: none yet. */
     bool shared;
@@ -100,6 +101,7 @@ struct xpl_event {
     uint8_t number;   /* Of its process, from 1. */
     uint8_t message;  /* C11: which store a load read, or a store made; UINT8_MAX: neither. */
     uint8_t sequence; /* TSO: number of the store, of a store and of its flush. */
+    uint16_t before;  /* The step before it on the same place, from 1; 0: none. */
     uint8_t clock[XPL_PROCESSES]; /* Events of each process that this one depends on. */
 };
 
@@ -196,7 +198,7 @@ bool xpl_run_prepare(void);
 void xpl_stop(enum xpl_verdict verdict);
 
 /* xpl_memory.c */
-uint16_t xpl_place_find(void *object, uint8_t bytes);
+uint16_t xpl_place_of(struct xpl_site *site, void *object);
 void xpl_memory_reset(void);
 uint64_t xpl_memory_read(const struct xpl_place *place);
 void xpl_memory_write(const struct xpl_place *place, uint64_t value);

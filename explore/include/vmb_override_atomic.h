@@ -20,9 +20,16 @@
 
 /* A record of this place, and a pointer to it in the section that lists all of them. */
 #define XPL_SITE(what, object_text, width, on_success, on_failure)                                 \
-    static struct xpl_site xpl_site_here = {__FILE__,   __func__,  object_text, __LINE__,          \
-                                            what,       width,     on_success,  on_success,        \
-                                            on_failure, on_failure};                               \
+    static struct xpl_site xpl_site_here = {.file = __FILE__,                                      \
+                                            .function = __func__,                                  \
+                                            .text = object_text,                                   \
+                                            .line = __LINE__,                                      \
+                                            .kind = what,                                          \
+                                            .bytes = width,                                        \
+                                            .order = on_success,                                   \
+                                            .order_written = on_success,                           \
+                                            .failure = on_failure,                                 \
+                                            .failure_written = on_failure};                        \
     static struct xpl_site *const xpl_site_listed __attribute__((section("xpl_sites"), used)) =    \
         &xpl_site_here
 

@@ -28,7 +28,7 @@ static struct {
     uint32_t device_count;
     struct world_device *offering;
     uint32_t version;
-    bool opens_held; /* OpenChannel is not answered. */
+    uint32_t released; /* Relid of the last RelIdReleased. */
     struct vmb_message answers[ANSWERS];
     uint32_t answer_count;
 } world;
@@ -36,6 +36,8 @@ static struct {
 /* The hypervisor's: an interrupt waits for the VP; the control plane was told of work. */
 static vmb_atomic_u32 interrupt[WORLD_VPS];
 static vmb_atomic_u32 work;
+/* The host has heard OpenChannel. */
+static vmb_atomic_u32 asked;
 /* Somebody has left the dispatch: time to poll again. Ghost: it orders nothing. */
 static vmb_atomic_u32 tick;
 
@@ -102,6 +104,17 @@ void world_signal(struct world_device *device)
     world_set_flag(device->relid, vmb_atomic_load(&device->target, VMB_ACQUIRE));
 }
 
+void world_signal_vp(struct world_device *device, uint32_t vp)
+{
+    (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
+    world_set_flag(device->relid, vp);
+}
+
+void world_await_asked(void)
+{
+    (void)xpl_await(&asked, VMB_ACQUIRE);
+}
+
 static struct world_device *host_device(uint32_t relid)
 {
     for (uint32_t i = 0; i < world.device_count; i++) {
@@ -151,11 +164,10 @@ static void host_hears(const struct vmb_message *message)
     case VMB_MSG_OPEN_CHANNEL:
         vmb_atomic_store(&host_device(message->u.open_channel.relid)->target,
                          message->u.open_channel.target_vp, VMB_RELEASE);
-        if (!world.opens_held) {
-            answer = host_answer(VMB_MSG_OPEN_RESULT);
-            answer->u.open_result.relid = message->u.open_channel.relid;
-            answer->u.open_result.open_id = message->u.open_channel.open_id;
-        }
+        answer = host_answer(VMB_MSG_OPEN_RESULT);
+        answer->u.open_result.relid = message->u.open_channel.relid;
+        answer->u.open_result.open_id = message->u.open_channel.open_id;
+        vmb_atomic_store(&asked, 1u, VMB_RELEASE);
         break;
     case VMB_MSG_MODIFY_CHANNEL:
         vmb_atomic_store(&host_device(message->u.modify_channel.relid)->target,
@@ -165,8 +177,11 @@ static void host_hears(const struct vmb_message *message)
             answer->u.modify_channel_response.relid = message->u.modify_channel.relid;
         }
         break;
+    case VMB_MSG_RELID_RELEASED:
+        world.released = message->u.relid_released.relid;
+        break;
     default:
-        break; /* CloseChannel, RelIdReleased: nothing to say. */
+        break; /* CloseChannel: nothing to say. */
     }
 }
 
@@ -202,17 +217,29 @@ static void slot_fill(const struct vmb_message *message)
                      VMB_RELEASE);
 }
 
+/* The host's own look at the slot: ghost, so that it does not help the guest. */
+static bool slot_full(void)
+{
+    uint8_t *slot = vmb_hv_slot(message_pages[0], SINT);
+
+    return vmb_atomic_load((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_TYPE), GHOST) != 0;
+}
+
 void world_host_says(const struct vmb_message *message)
 {
     slot_fill(message);
-    if (xpl_self() < XPL_THREADS) {
-        interrupt_raise(0);
-        (void)xpl_await(&work, VMB_ACQUIRE);
-    } else {
+    if (xpl_self() == XPL_THREADS) {
         (void)vmb_guest_on_interrupt(world_guest, 0);
+    } else {
+        interrupt_raise(0);
     }
-    while (vmb_guest_poll(world_guest)) {
-    }
+    do {
+        if (xpl_self() < XPL_THREADS) {
+            (void)xpl_await(&work, VMB_ACQUIRE); /* Also of a message that is gone already. */
+        }
+        while (vmb_guest_poll(world_guest)) {
+        }
+    } while (slot_full());
 }
 
 void world_settle(void)
@@ -275,6 +302,40 @@ static void work_ready(void *context)
 {
     (void)context;
     (void)vmb_atomic_fetch_or(&work, 1u, VMB_RELEASE);
+}
+
+/* Poll, answer, and poll again whenever somebody has left the dispatch, until @over says so. */
+static void settle_until(bool (*over)(const void *argument), const void *argument)
+{
+    world_settle();
+    while (!over(argument)) {
+        (void)xpl_await(&tick, GHOST);
+        world_settle();
+    }
+}
+
+static bool closed_done(const void *argument)
+{
+    return vmb_channel_state(((const struct world_device *)argument)->channel) ==
+           VMB_CHANNEL_OFFERED;
+}
+
+void world_close(struct world_device *device)
+{
+    if (vmb_channel_close(device->channel, NULL, NULL) != VMB_OK) {
+        xpl_fail("the close was refused");
+    }
+    settle_until(closed_done, device);
+}
+
+static bool released_done(const void *argument)
+{
+    return world.released == *(const uint32_t *)argument;
+}
+
+void world_until_released(uint32_t relid)
+{
+    settle_until(released_done, &relid);
 }
 
 static void on_offered(void *context, struct vmb_channel *channel)
@@ -347,6 +408,7 @@ static void world_names(void)
             xpl_name(flag_word(i * WORD_BITS, vp), "flags %u.. of VP %u", i * WORD_BITS, vp);
         }
     }
+    xpl_name(&asked, "OpenChannel heard");
     xpl_name(&work, "work for the control plane");
     xpl_name(&tick, "time passes");
 }
@@ -383,6 +445,7 @@ void world_begin(uint32_t version)
     memset(shared_pages, 0, sizeof(shared_pages));
     memset(interrupt, 0, sizeof(interrupt));
     work.value = 0;
+    asked.value = 0;
     tick.value = 0;
     world.version = version;
     if (bytes > sizeof(guest_memory) ||
@@ -423,7 +486,7 @@ void world_offer(struct world_device *device, uint32_t relid)
     xpl_name(&device->target, "host's target VP of %s", device->name);
 }
 
-void world_open_begin(struct world_device *device, enum vmb_notify notify, uint32_t vp)
+void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp)
 {
     const struct vmb_channel_open_options options = {.struct_bytes = sizeof(options),
                                                      .driver = &drivers[notify],
@@ -435,20 +498,21 @@ void world_open_begin(struct world_device *device, enum vmb_notify notify, uint3
     if (vmb_channel_open(device->channel, &options) != VMB_OK) {
         world_die("cannot open");
     }
-}
-
-void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp)
-{
-    world_open_begin(device, notify, vp);
     for (unsigned i = 0; i < 4 && device->endpoint == NULL; i++) {
         world_settle();
     }
     if (device->endpoint == NULL) {
         world_die("not open");
     }
-    xpl_keep(device, sizeof(*device));
-    device->produced.value = 0;
-    device->seen = 0;
+    asked.value = xpl_self() < XPL_THREADS ? asked.value : 0;
+    if (xpl_self() == XPL_THREADS) {
+        world_keep(device);
+    }
+}
+
+void world_keep(struct world_device *device)
+{
+    xpl_keep_watched(device, sizeof(*device));
 }
 
 void world_expect_seen(const struct world_device *device)
@@ -458,4 +522,20 @@ void world_expect_seen(const struct world_device *device)
                "no handler started after that (last seen: %u)",
                device->relid, device->name, (unsigned)device->produced.value,
                (unsigned)device->seen);
+}
+
+void world_expect_accounted(void)
+{
+    for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
+        struct vmb_vp_counters counters;
+        uint64_t sum;
+
+        if (vmb_guest_vp_counters(world_guest, vp, &counters) != VMB_OK) {
+            world_die("no counters");
+        }
+        sum = counters.started + counters.coalesced + counters.stray_unmapped +
+              counters.stray_closed + counters.legacy;
+        xpl_expect(counters.events == sum, "VP %u: %u flags taken, %u accounted for", vp,
+                   (unsigned)counters.events, (unsigned)sum);
+    }
 }

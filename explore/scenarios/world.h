@@ -44,9 +44,6 @@ void world_offer(struct world_device *device, uint32_t relid);
 /* Open its channel, from the first request to the last answer. */
 void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp);
 
-/* The host's part of opening only: begin, and let all but OpenChannel happen. */
-void world_open_begin(struct world_device *device, enum vmb_notify notify, uint32_t vp);
-
 /* A message of the host, into VP 0's slot; then the control plane takes it. One at a time. */
 void world_host_says(const struct vmb_message *message);
 
@@ -59,6 +56,21 @@ void world_set_flag(uint32_t relid, uint32_t vp);
 /* The host has work for the device: put it there, then signal the VP that the port names now. */
 void world_signal(struct world_device *device);
 
+/* The same, whatever the port says: signals that were under way when it changed. */
+void world_signal_vp(struct world_device *device, uint32_t vp);
+
+/* Wait, as the host, until it has heard OpenChannel. */
+void world_await_asked(void);
+
+/* Close the channel and go on until the rings have been given back. Control plane, in a thread. */
+void world_close(struct world_device *device);
+
+/* Go on until the host has heard that the relid is free. Control plane, in a thread. */
+void world_until_released(uint32_t relid);
+
+/* The device changes while threads run. For `prepare`, if they are to offer it. */
+void world_keep(struct world_device *device);
+
 /* A VP for ever: takes interrupts, and runs what they leave. The argument is its number. */
 void world_vp(void *argument);
 
@@ -68,6 +80,9 @@ uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp);
 
 /* All that was produced has been seen by a handler that started afterwards. For `check`. */
 void world_expect_seen(const struct world_device *device);
+
+/* Every flag that was set has been counted as exactly one thing, if no VP has more to do. */
+void world_expect_accounted(void);
 
 #define WORLD_VP(number)                                                                           \
     {                                                                                              \
