@@ -28,6 +28,8 @@ static struct {
     uint32_t device_count;
     struct world_device *offering;
     uint32_t version;
+    uint8_t *last_shared;
+    bool closes; /* The control plane waits for VPs to leave the dispatch. */
     uint32_t released; /* Relid of the last RelIdReleased. */
     struct vmb_message answers[ANSWERS];
     uint32_t answer_count;
@@ -92,7 +94,9 @@ void world_vp(void *argument)
             while (vmb_guest_run(world_guest, vp, 4)) {
             }
         }
-        (void)vmb_atomic_fetch_or(&tick, 1u, GHOST);
+        if (world.closes) {
+            (void)vmb_atomic_fetch_or(&tick, 1u, GHOST);
+        }
     }
 }
 
@@ -108,6 +112,28 @@ void world_signal_vp(struct world_device *device, uint32_t vp)
 {
     (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
     world_set_flag(device->relid, vp);
+}
+
+/* The rings of a channel: control and data page of each, first the one to the host. */
+void world_ring(struct world_device *device)
+{
+    if (vmb_ring_tx_init(&device->ring, device->rings + 2 * VMB_PAGE_BYTES, VMB_PAGE_BYTES) !=
+        VMB_OK) {
+        world_die("no ring");
+    }
+}
+
+void world_send(struct world_device *device, uint32_t number)
+{
+    const struct vmb_slice payload = {.bytes = &number, .byte_count = sizeof(number)};
+    const struct vmb_packet_out packet = {.type = VMB_PACKET_IN_BAND};
+
+    if (vmb_ring_tx_write(&device->ring, &packet, &payload, 1) != VMB_OK) {
+        xpl_fail("the host's ring is broken");
+    }
+    if (vmb_ring_tx_commit(&device->ring)) {
+        world_set_flag(device->relid, vmb_atomic_load(&device->target, VMB_ACQUIRE));
+    }
 }
 
 void world_await_asked(void)
@@ -271,6 +297,7 @@ static vmb_status share_pages(void *context, uint32_t page_count, struct vmb_pag
     *out_pages = (struct vmb_pages){.base = shared_pages[world.pages_given],
                                     .first_gpn = 1u + world.pages_given,
                                     .page_count = page_count};
+    world.last_shared = shared_pages[world.pages_given];
     world.pages_given += page_count;
     return VMB_OK;
 }
@@ -320,6 +347,11 @@ static bool closed_done(const void *argument)
            VMB_CHANNEL_OFFERED;
 }
 
+void world_will_close(void)
+{
+    world.closes = true;
+}
+
 void world_close(struct world_device *device)
 {
     if (vmb_channel_close(device->channel, NULL, NULL) != VMB_OK) {
@@ -350,6 +382,23 @@ static void device_opened(void *device, struct vmb_endpoint *endpoint)
     ((struct world_device *)device)->endpoint = endpoint;
 }
 
+/* Take every packet; one that is polled asks to be woken again, and polls on if it is not. */
+static void device_drain(struct world_device *device)
+{
+    do {
+        struct vmb_packet packet;
+        uint32_t number[2]; /* A packet's size is a multiple of 8. */
+
+        while (vmb_endpoint_receive(device->endpoint, number, sizeof(number), &packet) == VMB_OK) {
+            device->received++;
+            xpl_expect(number[0] == device->received, "packet %u of %s arrives as %u",
+                       device->received, device->name, number[0]);
+            xpl_note("handler of %s takes packet %u", device->name, number[0]);
+        }
+        vmb_endpoint_release(device->endpoint);
+    } while (device->notify == VMB_NOTIFY_POLLED && vmb_channel_rearm(device->channel));
+}
+
 static void device_event(void *context)
 {
     struct world_device *device = context;
@@ -359,6 +408,10 @@ static void device_event(void *context)
                    "the handler of %s starts although its channel is closed", device->name);
         xpl_expect(vmb_atomic_fetch_add(&device->inside, 1u, GHOST) == 0,
                    "the handler of %s runs twice at once", device->name);
+    }
+    if (device->ring.control != NULL || device->notify == VMB_NOTIFY_POLLED) {
+        device_drain(device);
+        return;
     }
     device->seen = vmb_atomic_load(&device->produced, VMB_RELAXED);
     xpl_note("handler of %s has seen %u", device->name, (unsigned)device->seen);
@@ -498,6 +551,8 @@ void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp
     if (vmb_channel_open(device->channel, &options) != VMB_OK) {
         world_die("cannot open");
     }
+    device->rings = world.last_shared;
+    device->notify = notify;
     for (unsigned i = 0; i < 4 && device->endpoint == NULL; i++) {
         world_settle();
     }

@@ -14,6 +14,7 @@
 #include <vmbus/driver.h>
 #include <vmbus/guest.h>
 #include <vmbus/platform/atomic.h>
+#include <vmbus/ring.h>
 
 #include "explore/engine/xpl.h"
 
@@ -31,6 +32,10 @@ struct world_device {
     vmb_atomic_u32 closed;         /* Ghost: `closed` has been called. */
     vmb_atomic_u32 target;         /* The host's: VP that it interrupts. */
     bool watched;                  /* Count who is inside, step by step. */
+    enum vmb_notify notify;        /* How it was opened. */
+    uint8_t *rings;                /* Its pages: to the host, to the guest. */
+    struct vmb_ring_tx ring;       /* The host's end of the ring to the guest, if it is used. */
+    uint32_t received;             /* Packets that the handler took out of it. */
 };
 
 extern struct vmb_guest *world_guest;
@@ -59,8 +64,17 @@ void world_signal(struct world_device *device);
 /* The same, whatever the port says: signals that were under way when it changed. */
 void world_signal_vp(struct world_device *device, uint32_t vp);
 
+/* The host's end of the ring to the guest. For `prepare`, once the channel is open. */
+void world_ring(struct world_device *device);
+
+/* The host sends a packet that holds @number, and signals if the ring says so. */
+void world_send(struct world_device *device, uint32_t number);
+
 /* Wait, as the host, until it has heard OpenChannel. */
 void world_await_asked(void);
+
+/* For `prepare`: this scenario waits for VPs, in one of the next two. */
+void world_will_close(void);
 
 /* Close the channel and go on until the rings have been given back. Control plane, in a thread. */
 void world_close(struct world_device *device);
