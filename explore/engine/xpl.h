@@ -52,6 +52,7 @@ struct xpl_site {
     uint8_t failure_written;
     void *last_object; /**< The engine's: what it touched last, and which place that is. */
     uint16_t last_place;
+    bool reached; /**< It has been executed since somebody cleared this. */
 };
 
 /** What a step does. */

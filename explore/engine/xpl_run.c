@@ -159,6 +159,7 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
     }
     op = &xpl.thread[xpl.current].op;
     op->site = site;
+    site->reached = true;
     op->kind = site->kind;
     op->order = site->order;
     op->flags = op_flags(site->kind, site->order);

@@ -14,7 +14,6 @@ static void host_old(void *argument)
 {
     (void)argument;
     world_signal_vp(&disk, 0);
-    world_signal_vp(&disk, 0);
 }
 
 static void control(void *argument)

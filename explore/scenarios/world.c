@@ -91,7 +91,7 @@ void world_vp(void *argument)
     for (;;) {
         world_take_interrupt(vp);
         if ((vmb_guest_on_interrupt(world_guest, vp) & VMB_GUEST_WORK_RUN) != 0) {
-            while (vmb_guest_run(world_guest, vp, 4)) {
+            while (vmb_guest_run(world_guest, vp, 1)) {
             }
         }
         if (world.closes) {
