@@ -139,8 +139,7 @@ uint16_t xpl_place_of(struct xpl_site *site, void *object)
 {
     uint16_t index = site->last_place;
 
-    if (site->last_object != object || index >= xpl.places ||
-        xpl.place[index].object != object) {
+    if (site->last_object != object || index >= xpl.places || xpl.place[index].object != object) {
         index = place_find(object, site->bytes);
         site->last_object = object;
         site->last_place = index;

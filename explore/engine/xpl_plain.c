@@ -89,11 +89,17 @@ static inline void plain_access(const void *memory, size_t bytes, bool writes)
     const uintptr_t end = from + bytes;
     int here;
 
-    if (!xpl.inside || (!writes && xpl.options.model != XPL_C11)) {
+    if (!xpl.inside) {
+        if (xpl.checking && writes) {
+            xpl_keep_written(from, end);
+        }
+        return;
+    }
+    if (!writes && xpl.options.model != XPL_C11) {
         return;
     }
     /* The stack of the running fiber is its own. */
-    if ( from - (uintptr_t)&here + XPL_STACK_BYTES < 2 * (uintptr_t)XPL_STACK_BYTES) {
+    if (from - (uintptr_t)&here + XPL_STACK_BYTES < 2 * (uintptr_t)XPL_STACK_BYTES) {
         return;
     }
     if (writes) {

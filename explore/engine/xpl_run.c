@@ -149,6 +149,9 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
     struct xpl_op *op;
 
     if (!xpl.inside) {
+        if (xpl.checking && object != NULL) {
+            (void)xpl_place_of(site, object); /* Remembers what to put back. */
+        }
         return xpl_plainly(site, object, operand, expected);
     }
     if (step_is_local(site, object)) {
@@ -277,7 +280,9 @@ void xpl_run_once(void)
     }
     xpl.inside = false;
     if (xpl.verdict == XPL_ENDED) {
+        xpl.checking = true;
         run_check();
+        xpl.checking = false;
     }
 }
 

@@ -152,6 +152,7 @@ struct xpl_state {
 
     /* The execution. */
     bool inside;   /* Threads are running: hooks are steps. */
+    bool checking; /* `check` is running: what it changes is put back as well. */
     bool starting; /* Threads go to their first step. */
     unsigned current;
     unsigned last; /* Thread of the last step. */

@@ -4,8 +4,8 @@
  * scenario say so? Two kinds:
  *
  *   orders      every place in the watched files whose order is stronger than relaxed, made weaker,
- *               one step at a time. The places are found by the hooks themselves, so none is missed.
- *   statements  those of statements.list, woven into copies of the sources.
+ *               one step at a time. The places are found by the hooks themselves, so none is
+ * missed. statements  those of statements.list, woven into copies of the sources.
  *
  * The orders are weakened in the library's own sources, so this file is built twice: with them, and
  * with XPL_WOVEN over the copies. ledger.py runs both and puts their lines together.
@@ -24,13 +24,23 @@
 #define SITES     512u
 #define SCENARIOS 64u
 
-unsigned xpl_mutant;
+static unsigned statement_mutant; /* In force; 0: none. */
+static bool statement_reached;    /* It has been executed. */
+
+bool xpl_mutates(unsigned mutant)
+{
+    if (mutant != statement_mutant) {
+        return false;
+    }
+    statement_reached = true;
+    return true;
+}
 
 /* Where orders are weakened. */
 static const char *const watched[] = {
-    "vmb_gate.h",       "vmb_grace.h",    "vmb_grace.c",     "vmb_guest_dispatch.c",
-    "vmb_guest_run.c",  "vmb_guest_relids.c", "vmb_guest_poll.c", "vmb_ring_rx.c",
-    "vmb_ring_tx.c",    "vmb_hv_slot.c",
+    "vmb_gate.h",      "vmb_grace.h",        "vmb_grace.c",      "vmb_guest_dispatch.c",
+    "vmb_guest_run.c", "vmb_guest_relids.c", "vmb_guest_poll.c", "vmb_ring_rx.c",
+    "vmb_ring_tx.c",   "vmb_hv_slot.c",
 };
 
 static const struct {
@@ -156,9 +166,8 @@ static bool goes_wrong(const struct xpl_scenario *scenario, bool whole, bool *ou
     const struct xpl_options quick = {.model = XPL_C11,
                                       .strategy = XPL_RANDOM,
                                       .seed = 1,
-                                      .max_executions = 2000,
-                                      .stop_at_first = true};
-    const struct xpl_options all = {.model = XPL_C11, .stop_at_first = true, .max_seconds = 60};
+                                      X_at_first = true};
+    const struct xpl_options all = {.model = XPL_C11, .stop_at_first = true, .max_seconds = 25};
     struct xpl_result result;
 
     *out_complete = xpl_explore(scenario, whole ? &all : &quick, &result) && result.complete;
@@ -204,11 +213,15 @@ static const struct xpl_scenario *killer(int place, bool *out_sure)
         for (unsigned i = 0; scenario_table[i] != NULL; i++) {
             bool complete;
 
-            if (place >= 0 && !reached[i][place]) {
+            if (place >= 0 ? !reached[i][place] : whole != 0 && !reached[i][0]) {
                 continue;
             }
+            statement_reached = false;
             if (goes_wrong(scenario_table[i], whole != 0, &complete)) {
                 return scenario_table[i];
+            }
+            if (place < 0 && whole == 0) {
+                reached[i][0] = statement_reached;
             }
             *out_sure = *out_sure && (whole == 0 || complete);
         }
@@ -265,7 +278,8 @@ static void mutate_orders(void)
                      : site->kind == XPL_LOAD  ? "load of"
                      : site->kind == XPL_STORE ? "store to"
                                                : "change of",
-                     site->text, from, site->kind == XPL_FENCE && orders[j] == XPL_RELAXED ? "none" : to);
+                     site->text, from,
+                     site->kind == XPL_FENCE && orders[j] == XPL_RELAXED ? "none" : to);
             place_set(&places[i], orders[j]);
             by = killer((int)i, &sure);
             place_set(&places[i], site->order_written);
@@ -281,9 +295,9 @@ static void mutate_statements(void)
         const struct xpl_scenario *by;
         bool sure;
 
-        xpl_mutant = i + 1;
+        statement_mutant = i + 1;
         by = killer(-1, &sure);
-        xpl_mutant = 0;
+        statement_mutant = 0;
         snprintf(where, sizeof(where), "`%s` %s", base_name(statements[i].file),
                  statements[i].name);
         ledger_line(where, statements[i].words, by, NULL, sure);

@@ -2,7 +2,9 @@
 #ifndef EXPLORE_MUTANTS_H
 #define EXPLORE_MUTANTS_H
 
-/* The statement mutant in force, counted from 1 as in statements.list; 0: none. */
-extern unsigned xpl_mutant;
+#include <stdbool.h>
+
+/* Is this statement mutant in force? They are counted from 1, as in statements.list. */
+bool xpl_mutates(unsigned mutant);
 
 #endif /* EXPLORE_MUTANTS_H */

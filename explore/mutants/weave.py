@@ -5,8 +5,8 @@
     weave.py STATEMENTS OUTPUT_DIR [SOURCE_ROOT]
 
 STATEMENTS is a list of blocks: a line "name: file", a line of words, then lines "- old" and
-"+ new". In the copy, a statement `old` becomes `if (xpl_mutant == N) { new } else { old }`, and an
-expression `old` becomes `(xpl_mutant == N ? (new) : (old))`, so that one program holds all of them.
+"+ new". In the copy, a statement `old` becomes `if (xpl_mutates(N)) { new } else { old }`, and an
+expression `old` becomes `(xpl_mutates(N) ? (new) : (old))`, so that one program holds all of them.
 Where the text alone is not unique, `[[old]]` stands in its context, in which \\n is a line's end.
 A text that is not found exactly once is an error: the source has changed, and so must the list.
 A block with several pairs is one mutant made of several changes.
@@ -51,9 +51,9 @@ def weave_one(source: str, number: int, name: str, old: str, new: str) -> str:
     if source.count(whole) != 1:
         sys.exit(f"weave: {name}: not found exactly once: {whole}")
     if old.endswith(";"):
-        woven = f"if (xpl_mutant == {number}) {{ {new} }} else {{ {old} }}"
+        woven = f"if (xpl_mutates({number})) {{ {new} }} else {{ {old} }}"
     else:
-        woven = f"(xpl_mutant == {number} ? ({new}) : ({old}))"
+        woven = f"(xpl_mutates({number}) ? ({new}) : ({old}))"
     return source.replace(whole, before + woven + after)
 
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A channel is closed while events for it arrive on both VPs. Once `closed` has been called no
- * handler (in the interrupt) starts and none is running, and the rings that are given back are touched
- * no more (R6, R7; bugs H30, H31, H51).
+ * handler (in the interrupt) starts and none is running, and the rings that are given back are
+ * touched no more (R6, R7; bugs H30, H31, H51).
  */
 #include "explore/scenarios/world.h"
 
@@ -38,6 +38,11 @@ static void prepare(unsigned design)
     world_will_close();
 }
 
+static void check(void)
+{
+    world_expect_closed(&disk);
+}
+
 const struct xpl_scenario scenario_close = {
     .name = "close",
     .shows = "after a close no direct handler starts and none is running",
@@ -48,4 +53,5 @@ const struct xpl_scenario scenario_close = {
                 WORLD_VP(0),
                 WORLD_VP(1)},
     .prepare = prepare,
+    .check = check,
 };

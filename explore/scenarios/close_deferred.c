@@ -38,6 +38,11 @@ static void prepare(unsigned design)
     world_will_close();
 }
 
+static void check(void)
+{
+    world_expect_closed(&disk);
+}
+
 const struct xpl_scenario scenario_close_deferred = {
     .name = "close-deferred",
     .shows = "after a close no deferred handler starts and none is running",
@@ -48,4 +53,5 @@ const struct xpl_scenario scenario_close_deferred = {
                 WORLD_VP(0),
                 WORLD_VP(1)},
     .prepare = prepare,
+    .check = check,
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The whole way of a packet: the host writes it into the ring and signals if the guest may be
- * asleep; the interrupt makes the channel due; the run masks the ring, the driver drains it, the run
- * unmasks and looks once more. A second channel, on the other VP, does the same. No packet stays
- * behind a masked or a sleeping guest (R4, R5; bugs H74, H75, LIS 502, uio's mask).
+ * asleep; the interrupt makes the channel due; the run masks the ring, the driver drains it, the
+ * run unmasks and looks once more. A second channel, on the other VP, does the same. No packet
+ * stays behind a masked or a sleeping guest (R4, R5; bugs H74, H75, LIS 502, uio's mask).
  */
 #include "explore/scenarios/world.h"
 

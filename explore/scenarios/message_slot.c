@@ -117,8 +117,7 @@ const struct xpl_scenario scenario_message_slot = {
     .name = "message-slot",
     .shows = "no message stays in the hypervisor's queue behind an empty slot",
     .rules = "",
-    .threads = {{.name = "hypervisor", .run = host},
-                {.name = "VP", .run = vp, .service = true}},
+    .threads = {{.name = "hypervisor", .run = host}, {.name = "VP", .run = vp, .service = true}},
     .prepare = prepare,
     .check = check,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The same for a channel that is polled: the interrupt masks the ring and wakes the poller, who drains
- * it and asks to be woken again; if something came meanwhile he polls on (R4, R5; netvsc's early
- * events).
+ * The same for a channel that is polled: the interrupt masks the ring and wakes the poller, who
+ * drains it and asks to be woken again; if something came meanwhile he polls on (R4, R5; netvsc's
+ * early events).
  */
 #include "explore/scenarios/world.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A channel is offered and opened while its host signals as soon as it has heard OpenChannel, which
- * is before the answer. The event finds the channel mapped, is kept while the opener holds the gate,
- * and starts the handler when the driver is ready. Bugs H20 and openvmm's 1829, 1850.
+ * is before the answer. The event finds the channel mapped, is kept while the opener holds the
+ * gate, and starts the handler when the driver is ready. Bugs H20 and openvmm's 1829, 1850.
  */
 #include "explore/scenarios/world.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A channel is rescinded while events for it arrive; the library lets go of it, and its slot goes to
- * the next offer, under another relid. No VP that still held the pointer touches the new channel
+ * A channel is rescinded while events for it arrive; the library lets go of it, and its slot goes
+ * to the next offer, under another relid. No VP that still held the pointer touches the new channel
  * through it, and none touches what has been given back (R6, R7, R8, R11; bugs H31, H46; openvmm's
  * 4081).
  */
@@ -37,6 +37,11 @@ static void prepare(unsigned design)
     world_will_close();
 }
 
+static void check(void)
+{
+    world_expect_released(5);
+}
+
 const struct xpl_scenario scenario_rescind = {
     .name = "rescind",
     .shows = "a rescinded channel's slot is reused only after every VP has let go of it",
@@ -45,4 +50,5 @@ const struct xpl_scenario scenario_rescind = {
                 {.name = "control plane", .run = control, .service = true},
                 WORLD_VP(0)},
     .prepare = prepare,
+    .check = check,
 };

@@ -6,7 +6,8 @@
  */
 #include "explore/scenarios/ring.h"
 
-#define PACKETS 4u
+#define PACKETS 5u
+#define THERE   3u /* When it begins. */
 #define BYTES   1304u /* Three fill the ring. */
 
 static struct vmb_ring_tx tx;
@@ -55,8 +56,11 @@ static void prepare(unsigned design)
 {
     (void)design;
     scenario_ring_begin(&tx, &rx, 2048);
-    produced = 0;
     consumed = 0;
+    for (produced = 0; produced < THERE; produced++) {
+        (void)scenario_ring_write_large(&tx, produced + 1, BYTES);
+    }
+    doorbell();
     xpl_keep(&tx, sizeof(tx));
     xpl_keep(&rx, sizeof(rx));
     xpl_keep(&consumed, sizeof(consumed));

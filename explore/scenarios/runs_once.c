@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Events of one channel arrive on both VPs at once, as they may while it is moved. Its handler
- * (in the interrupt) never runs twice at once, each run sees what the one before it wrote, and an event
- * that comes during a run makes it run again (R5).
+ * (in the interrupt) never runs twice at once, each run sees what the one before it wrote, and an
+ * event that comes during a run makes it run again (R5).
  */
 #include "explore/scenarios/world.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scan stops at the highest mapped relid. It falls when that relid goes, and rises when a higher
- * one comes; an event of a relid that is mapped throughout, or mapped in time, is never hidden (R9).
+ * The scan stops at the highest mapped relid. It falls when that relid goes, and rises when a
+ * higher one comes; an event of a relid that is mapped throughout, or mapped in time, is never
+ * hidden (R9).
  */
 #include "explore/scenarios/world.h"
 

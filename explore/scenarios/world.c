@@ -29,7 +29,7 @@ static struct {
     struct world_device *offering;
     uint32_t version;
     uint8_t *last_shared;
-    bool closes; /* The control plane waits for VPs to leave the dispatch. */
+    bool closes;       /* The control plane waits for VPs to leave the dispatch. */
     uint32_t released; /* Relid of the last RelIdReleased. */
     struct vmb_message answers[ANSWERS];
     uint32_t answer_count;
@@ -593,4 +593,22 @@ void world_expect_accounted(void)
         xpl_expect(counters.events == sum, "VP %u: %u flags taken, %u accounted for", vp,
                    (unsigned)counters.events, (unsigned)sum);
     }
+}
+
+void world_expect_closed(const struct world_device *device)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        world_settle();
+    }
+    xpl_expect(closed_done(device), "nobody is inside any more, and the close of %s does not end",
+               device->name);
+}
+
+void world_expect_released(uint32_t relid)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        world_settle();
+    }
+    xpl_expect(released_done(&relid), "nobody is inside any more, and relid %u is not released",
+               relid);
 }

@@ -95,6 +95,10 @@ uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp);
 /* All that was produced has been seen by a handler that started afterwards. For `check`. */
 void world_expect_seen(const struct world_device *device);
 
+/* The close, or the release, comes to its end now that everybody is at rest. For `check`. */
+void world_expect_closed(const struct world_device *device);
+void world_expect_released(uint32_t relid);
+
 /* Every flag that was set has been counted as exactly one thing, if no VP has more to do. */
 void world_expect_accounted(void);
 

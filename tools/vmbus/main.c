@@ -16,6 +16,10 @@ struct main_command {
 static const struct main_command main_commands[] = {
     {"demo", "run a guest and a host on this machine under load, and count what is lost",
      command_demo},
+#ifdef TOOL_HAS_EXPLORE
+    {"explore", "run the interrupt path in every order that matters, and show what goes wrong",
+     command_explore},
+#endif
 #ifdef TOOL_HAS_VM
     {"vm", "boot an unmodified guest on KVM with VMBus and its devices", command_vm},
 #endif

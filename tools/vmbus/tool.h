@@ -14,6 +14,7 @@
 
 /* argv[0] is the command's name; getopt's state is fresh. Returns an exit status. */
 int command_demo(int argc, char **argv);
+int command_explore(int argc, char **argv);
 int command_vm(int argc, char **argv);
 
 /*
