@@ -21,6 +21,8 @@ struct granule {
     uint8_t read_bytes[XPL_THREADS]; /* Which of the eight, a bit each. */
     uint8_t write_clock[XPL_THREADS];
     uint8_t write_bytes[XPL_THREADS];
+    uint8_t atomic_clock[XPL_THREADS];
+    uint8_t atomic_bytes[XPL_THREADS];
 };
 
 static struct granule granules[GRANULES];
@@ -77,10 +79,36 @@ static void granule_access(uintptr_t number, uint8_t bytes, bool writes)
             granule->read_clock[i] > view->slot[i]) {
             plain_race(granule, i, false, writes);
         }
+        if (writes && (granule->atomic_bytes[i] & bytes) != 0 &&
+            granule->atomic_clock[i] > view->slot[i]) {
+            plain_race(granule, i, true, writes);
+        }
     }
     /* One clock for all bytes of a thread: the newest counts, older ones of other bytes go. */
     mine[self] = clock[self] == view->slot[self] ? mine[self] | bytes : bytes;
     clock[self] = view->slot[self];
+}
+
+/*
+ * An atomic access of the running thread: it must not meet a plain write, such as that of somebody
+ * who takes the memory for free.
+ */
+void xpl_plain_beside_atomic(const void *object, uint8_t bytes)
+{
+    struct granule *granule = granule_find((uintptr_t)object / 8);
+    const uint8_t mask = (uint8_t)(((1u << bytes) - 1u) << ((uintptr_t)object & 7));
+    const unsigned self = xpl.current;
+    const struct xpl_view *view = &xpl.thread[self].current;
+
+    for (unsigned i = 0; i < xpl.threads; i++) {
+        if (i != self && (granule->write_bytes[i] & mask) != 0 &&
+            granule->write_clock[i] > view->slot[i]) {
+            plain_race(granule, i, true, true);
+        }
+    }
+    granule->atomic_bytes[self] =
+        granule->atomic_clock[self] == view->slot[self] ? granule->atomic_bytes[self] | mask : mask;
+    granule->atomic_clock[self] = view->slot[self];
 }
 
 static inline void plain_access(const void *memory, size_t bytes, bool writes)

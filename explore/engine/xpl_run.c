@@ -184,6 +184,9 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
     } else {
         run_schedule();
     }
+    if (xpl.options.model == XPL_C11 && object != NULL && site->order != XPL_GHOST) {
+        xpl_plain_beside_atomic(object, site->bytes);
+    }
     return op->result;
 }
 

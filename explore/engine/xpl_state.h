@@ -230,6 +230,7 @@ void xpl_keep_written(uintptr_t from, uintptr_t end);
 
 /* xpl_plain.c */
 void xpl_plain_reset(void);
+void xpl_plain_beside_atomic(const void *object, uint8_t bytes);
 
 /* xpl_races.c */
 enum xpl_relation {

@@ -6,7 +6,7 @@
  */
 #include "explore/scenarios/ring.h"
 
-#define PACKETS 5u
+#define PACKETS 4u
 #define THERE   3u /* When it begins. */
 #define BYTES   1304u /* Three fill the ring. */
 

@@ -6,7 +6,7 @@
  */
 #include "explore/scenarios/ring.h"
 
-#define PACKETS 5u
+#define PACKETS 4u
 
 static struct vmb_ring_tx tx;
 static struct vmb_ring_rx rx;

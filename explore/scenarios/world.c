@@ -399,10 +399,35 @@ static void device_drain(struct world_device *device)
     } while (device->notify == VMB_NOTIFY_POLLED && vmb_channel_rearm(device->channel));
 }
 
+/* In the handler of a device that polls elsewhere. While it is opened nobody polls yet. */
+static void device_wake_poller(struct world_device *device)
+{
+    if (xpl_self() == XPL_THREADS) {
+        device_drain(device);
+    } else {
+        (void)vmb_atomic_fetch_or(&device->poll, 1u, VMB_RELEASE);
+    }
+}
+
+void world_poller(struct world_device *device)
+{
+    for (;;) {
+        (void)xpl_await(&device->poll, VMB_ACQUIRE);
+        device_drain(device);
+        if (world.closes) {
+            (void)vmb_atomic_fetch_or(&tick, 1u, GHOST);
+        }
+    }
+}
+
 static void device_event(void *context)
 {
     struct world_device *device = context;
 
+    if (device->polls_outside) {
+        device_wake_poller(device);
+        return;
+    }
     if (device->watched) {
         xpl_expect(vmb_atomic_load(&device->closed, GHOST) == 0,
                    "the handler of %s starts although its channel is closed", device->name);

@@ -31,6 +31,8 @@ struct world_device {
     vmb_atomic_u32 inside;         /* Ghost: handlers that run now. */
     vmb_atomic_u32 closed;         /* Ghost: `closed` has been called. */
     vmb_atomic_u32 target;         /* The host's: VP that it interrupts. */
+    bool polls_outside;            /* world_poller() does the work of a polled one. */
+    vmb_atomic_u32 poll;           /* The handler asks the poller to begin. */
     bool watched;                  /* Count who is inside, step by step. */
     enum vmb_notify notify;        /* How it was opened. */
     uint8_t *rings;                /* Its pages: to the host, to the guest. */
@@ -91,6 +93,9 @@ void world_vp(void *argument);
 /* For designs that are not the library's: wait for the VP's interrupt; take its flags. */
 void world_take_interrupt(uint32_t vp);
 uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp);
+
+/* A poller for ever, of a device that polls outside the interrupt. */
+void world_poller(struct world_device *device);
 
 /* All that was produced has been seen by a handler that started afterwards. For `check`. */
 void world_expect_seen(const struct world_device *device);
