@@ -95,7 +95,7 @@ static void drain(struct demo_world *world, uint64_t patience_ns)
 
 static void the_array_loses_nothing(void **state)
 {
-    static const uint32_t versions[] = {VMB_VERSION_6_0, VMB_VERSION_4_1, VMB_VERSION_0_13};
+    static const uint32_t versions[] = {VMB_VERSION_6_0, VMB_VERSION_4_1, VMB_VERSION_1_1};
     size_t index;
 
     (void)state;
