@@ -21,11 +21,12 @@
 #define GPADL_HEADER_DATA          20u
 #define GPADL_BODY_DATA            16u
 
+/* A version that is not known yet is taken for the newest one: every form has its fields. */
 static struct vmbi_message_form message_form(uint32_t version, uint32_t features)
 {
     struct vmbi_message_form form;
 
-    form.version = version;
+    form.version = version < VMB_VERSION_NEWEST ? version : VMB_VERSION_NEWEST;
     form.features = version >= VMB_VERSION_6_0 ? features : 0;
     return form;
 }

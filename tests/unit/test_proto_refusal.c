@@ -175,6 +175,30 @@ static void test_refused_message_leaves_its_number_only(void **state)
     assert_int_equal(message.number, 0);
 }
 
+/* Found by fuzzing: with a version above all, no field was there and none was looked for. */
+static void test_version_above_all_is_the_newest(void **state)
+{
+    static const uint32_t above[] = {VMB_VERSION_NEWEST + 1u, 0x00070000u, UINT32_MAX};
+    uint8_t bytes[VMB_MESSAGE_HEADER_BYTES] = {VMB_MSG_GPADL_BODY};
+    struct vmb_message message;
+    uint32_t number;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(above) / sizeof(above[0]); i++) {
+        assert_int_equal(
+            vmb_message_decode(bytes, sizeof(bytes), VMB_GUEST_TO_HOST, above[i], 0, &message),
+            VMB_ERR_MALFORMED);
+        for (number = 1; number <= VMB_MSG_LAST; number++) {
+            if (number == VMB_MSG_INITIATE_CONTACT) {
+                continue; /* Chooses its own form. */
+            }
+            assert_int_equal(vmb_message_minimum_bytes(number, above[i], VMB_FEATURE_ALL),
+                             vmb_message_minimum_bytes(number, V(6_0), VMB_FEATURE_ALL));
+        }
+    }
+}
+
 static void test_too_many_words_are_our_fault(void **state)
 {
     struct vmb_message message = {.number = VMB_MSG_GPADL_HEADER};
@@ -228,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_smallest_form_grows_with_version_and_features),
         cmocka_unit_test(test_no_such_number),
         cmocka_unit_test(test_refused_message_leaves_its_number_only),
+        cmocka_unit_test(test_version_above_all_is_the_newest),
         cmocka_unit_test(test_too_many_words_are_our_fault),
         cmocka_unit_test(test_every_form_fits_a_message),
     };
