@@ -146,7 +146,7 @@ uint32_t vmb_guest_features(const struct vmb_guest *guest)
 
 struct vmb_channel *vmb_guest_next_channel(struct vmb_guest *guest, uint32_t *cursor)
 {
-    while (*cursor < VMB_RELID_COUNT) {
+    while (*cursor <= guest->highest_relid) {
         struct vmb_channel *channel = vmb_guest_relid2channel(guest, (*cursor)++);
 
         if (channel != NULL) {

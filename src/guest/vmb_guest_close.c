@@ -125,6 +125,7 @@ void vmbi_close_posted(struct vmb_channel *channel, vmb_status status)
 {
     if (status != VMB_OK) {
         /* The host still runs the channel: whatever it may write to is lost to us. */
+        vmbi_gpadl_abandon(&channel->ring_gpadl);
         vmbi_rings_leave(channel, false);
         channel->phase = PHASE_OFFERED;
         close_tell(channel, VMB_ERR_STILL_SHARED);

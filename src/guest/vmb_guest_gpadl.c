@@ -26,8 +26,11 @@ static uint32_t gpadl_new_handle(struct vmb_guest *guest)
     uint32_t handle;
 
     do {
+        if (guest->next_gpadl < GPADL_FIRST_HANDLE) {
+            guest->next_gpadl = GPADL_FIRST_HANDLE;
+        }
         handle = guest->next_gpadl++;
-    } while (handle < GPADL_FIRST_HANDLE || gpadl_by_handle(guest, handle) != NULL);
+    } while (gpadl_by_handle(guest, handle) != NULL);
     return handle;
 }
 
@@ -59,6 +62,13 @@ static void gpadl_tell(struct vmb_gpadl *gpadl, vmb_status status)
     if (done != NULL) {
         done(context, gpadl, status);
     }
+}
+
+/* The host may know it for ever and cannot be asked: its handle is forgotten, nobody is told. */
+void vmbi_gpadl_abandon(struct vmb_gpadl *gpadl)
+{
+    VMB_ASSERT(!gpadl->post.queued);
+    gpadl_unlink(gpadl->channel->guest, gpadl);
 }
 
 /* The host does not know it (any more): the memory is the owner's. */

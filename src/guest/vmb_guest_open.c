@@ -198,14 +198,21 @@ void vmbi_open_posted(struct vmb_channel *channel, vmb_status status)
         vmbi_deadline(channel->guest, channel->guest->options.request_timeout_ns);
 }
 
-/* The host agreed: the driver first, then every event that has come since it could. */
+/*
+ * The host agreed: the driver first, then every event that has come since it could. The driver may
+ * close the channel at once, or leave the bus: that ends after the open has ended, and no handler
+ * starts any more.
+ */
 static void open_succeeded(struct vmb_channel *channel)
 {
-    uint32_t vp = channel->target_vp < channel->guest->options.vp_count
-                      ? channel->target_vp
-                      : channel->guest->options.connect_vp;
+    struct vmb_guest *guest = channel->guest;
+    uint32_t vp = channel->target_vp < guest->options.vp_count ? channel->target_vp
+                                                               : guest->options.connect_vp;
+    vmb_channel_done done = channel->done;
+    void *done_context = channel->done_context;
 
     channel->phase = PHASE_OPEN;
+    channel->done = NULL; /* From here on it is that of a close. */
     channel->opens++;
     if (channel->driver->opened != NULL) {
         channel->driver->opened(channel->device, &channel->endpoint);
@@ -214,12 +221,15 @@ static void open_succeeded(struct vmb_channel *channel)
      * One start is owed in any case: the host may have filled the ring before it could signal, and
      * the driver may not have read what came while it was opened. We own the gate, so start here.
      */
-    if (channel->target_vp != VMB_VP_NONE) {
-        vmbi_channel_start(channel->guest, channel, vp);
+    if (channel->target_vp != VMB_VP_NONE && channel->phase == PHASE_OPEN &&
+        guest->state == BUS_CONNECTED) {
+        vmbi_channel_start(guest, channel, vp);
     } else {
         (void)vmbi_gate_finish(&channel->gate);
     }
-    open_tell(channel, VMB_OK);
+    if (done != NULL) {
+        done(done_context, channel, VMB_OK);
+    }
 }
 
 void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_result *result)

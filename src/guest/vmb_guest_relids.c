@@ -56,6 +56,7 @@ void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel)
 {
     uint32_t relid = channel->relid;
 
+    VMB_ASSERT(relid < VMB_RELID_COUNT);
     /* Relaxed: whoever still finds the channel is waited for by the grace period that follows. */
     vmb_atomic_store(&guest->channels[relid], (void *)NULL, VMB_RELAXED);
     if (relid != guest->highest_relid) {

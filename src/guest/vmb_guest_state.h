@@ -361,6 +361,7 @@ void vmbi_on_modify_response(struct vmb_guest *guest,
 vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
                              const struct vmb_gpadl_range *ranges, uint32_t range_count,
                              vmb_gpadl_done done, void *done_context);
+void vmbi_gpadl_abandon(struct vmb_gpadl *gpadl);
 void vmbi_gpadl_build(struct vmb_gpadl *gpadl, struct vmb_message *message);
 bool vmbi_gpadl_posted(struct vmb_gpadl *gpadl, vmb_status status);
 void vmbi_gpadl_teardown_posted(struct vmb_gpadl *gpadl, vmb_status status);

@@ -26,8 +26,11 @@ void vmbi_suspend_channel(struct vmb_channel *channel)
 {
     bool told = channel->rescind_told;
 
-    vmbi_relid_unmap(channel->guest, channel);
-    channel->relid = VMB_RELID_NONE; /* A number that now may mean another channel. */
+    /* One that still sleeps, or did not come back from an earlier sleep, has no relid. */
+    if (channel->relid != VMB_RELID_NONE) {
+        vmbi_relid_unmap(channel->guest, channel);
+        channel->relid = VMB_RELID_NONE; /* A number that now may mean another channel. */
+    }
     if (suspend_survives(channel)) {
         channel->phase = PHASE_SUSPENDED;
     } else if (channel->let_go) {
