@@ -299,7 +299,7 @@ int explore_main(int argc, char **argv)
     bool all = false;
     int option, status = 0;
 
-    optind = 1;
+    optind = 0; /* From the start, whoever has used getopt before. */
     while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
         status = option_take(&request, option, &all);
         if (status >= 0) {

@@ -117,11 +117,11 @@ bool xpl_place_is_local(uint16_t index)
 static uint16_t place_find(void *object, uint8_t bytes)
 {
     const uintptr_t key = (uintptr_t)object;
-    unsigned slot = (unsigned)((key >> 2) ^ (key >> 11) ^ (key >> 17)) % 1024u;
+    unsigned slot = (unsigned)((key >> 2) ^ (key >> 11) ^ (key >> 17)) % XPL_PLACE_SLOTS;
     uint16_t index;
 
     while (xpl.place_of[slot] != 0 && xpl.place[xpl.place_of[slot] - 1].object != object) {
-        slot = (slot + 1) % 1024u;
+        slot = (slot + 1) % XPL_PLACE_SLOTS;
     }
     if (xpl.place_of[slot] == 0) {
         index = place_add(slot, object, bytes);

@@ -12,7 +12,8 @@
 #include "explore/engine/xpl.h"
 #include "explore/engine/xpl_fiber.h"
 
-#define XPL_PLACES      256u /* Atomic objects of a scenario. */
+#define XPL_PLACES      4096u /* Atomic objects of a scenario. */
+#define XPL_PLACE_SLOTS 8192u /* Of the hash table over them. */
 #define XPL_C11_PLACES  120u /* … that threads share, under C11: a view has a byte for each … */
 #define XPL_VIEW_BYTES  128u /* … after one for each thread's clock. */
 #define XPL_MESSAGES    64u  /* Stores to one object in one execution under C11. */
@@ -182,7 +183,7 @@ struct xpl_state {
     struct xpl_place place[XPL_PLACES];
     unsigned touched_count;
     uint16_t touched[XPL_PLACES];
-    uint16_t place_of[1024]; /* Hash of an address: place + 1. */
+    uint16_t place_of[XPL_PLACE_SLOTS]; /* Hash of an address: place + 1. */
 
     /* A table is being made. */
     bool tracing;

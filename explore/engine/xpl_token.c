@@ -24,12 +24,16 @@ static bool plain_step(const struct xpl_node *node)
 
 static size_t token_write_shared(char *text, size_t size)
 {
+    unsigned last = xpl.touched_count;
     size_t used = 0;
 
-    for (unsigned i = 0; i < xpl.touched_count && used + 2 < size; i += 4) {
+    while (last > 0 && !xpl.place[xpl.touched[last - 1]].shared) {
+        last--;
+    }
+    for (unsigned i = 0; i < last && used + 2 < size; i += 4) {
         unsigned digit = 0;
 
-        for (unsigned j = 0; j < 4 && i + j < xpl.touched_count; j++) {
+        for (unsigned j = 0; j < 4 && i + j < last; j++) {
             digit |= (unsigned)xpl.place[xpl.touched[i + j]].shared << j;
         }
         text[used++] = "0123456789abcdef"[digit];

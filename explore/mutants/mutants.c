@@ -166,9 +166,9 @@ static bool goes_wrong(const struct xpl_scenario *scenario, bool whole, bool *ou
     const struct xpl_options quick = {.model = XPL_C11,
                                       .strategy = XPL_RANDOM,
                                       .seed = 1,
-                                      .max_executions = 4000,
+                                      .max_executions = 6000,
                                       .stop_at_first = true};
-    const struct xpl_options all = {.model = XPL_C11, .stop_at_first = true, .max_seconds = 8};
+    const struct xpl_options all = {.model = XPL_C11, .stop_at_first = true, .max_seconds = 5};
     struct xpl_result result;
 
     *out_complete = xpl_explore(scenario, whole ? &all : &quick, &result) && result.complete;

@@ -13,7 +13,7 @@ static struct world_device next = {.name = "next disk"};
 static void host_old(void *argument)
 {
     (void)argument;
-    world_signal_vp(&disk, 0);
+    world_signal_vp(&disk, 1);
 }
 
 static void control(void *argument)
@@ -48,7 +48,8 @@ const struct xpl_scenario scenario_rescind = {
     .rules = "R6 R7 R8 R11",
     .threads = {{.name = "host: disk", .run = host_old},
                 {.name = "control plane", .run = control, .service = true},
-                WORLD_VP(0)},
+                WORLD_VP(0),
+                WORLD_VP(1)},
     .prepare = prepare,
     .check = check,
 };

@@ -7,7 +7,7 @@
 #include "explore/scenarios/ring.h"
 
 #define PACKETS 4u
-#define THERE   3u /* When it begins. */
+#define THERE   3u    /* When it begins. */
 #define BYTES   1304u /* Three fill the ring. */
 
 static struct vmb_ring_tx tx;

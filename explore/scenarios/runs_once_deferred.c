@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events of one channel arrive on both VPs at once, as they may while it is moved. Its handler
- * (deferred) never runs twice at once, each run sees what the one before it wrote, and an event
- * that comes during a run makes it run again (R5).
+ * Events of one channel arrive on both VPs at once, as they may while it is moved; what VP 0's
+ * interrupts make due is run beside them. The handler never runs twice at once, each run sees what
+ * the one before it wrote, and an event that comes during a run makes it run again (R5).
  */
 #include "explore/scenarios/world.h"
 
@@ -26,9 +26,10 @@ static void prepare(unsigned design)
     (void)design;
     world_begin(VMB_VERSION_5_0);
     world_offer(&disk, 5);
-    world_offer(&net, 70);
+    world_offer(&net, 6);
     world_open(&disk, VMB_NOTIFY_DEFERRED, 0);
     world_open(&net, VMB_NOTIFY_DEFERRED, 0);
+    world_runs_apart();
 }
 
 static void check(void)
@@ -44,7 +45,8 @@ const struct xpl_scenario scenario_runs_once_deferred = {
     .threads = {{.name = "host to VP 0", .run = host, .argument = (void *)(uintptr_t)0},
                 {.name = "host to VP 1", .run = host, .argument = (void *)(uintptr_t)1},
                 WORLD_VP(0),
-                WORLD_VP(1)},
+                WORLD_VP(1),
+                {.name = "VP 0, run", .run = world_runner, .service = true}},
     .prepare = prepare,
     .check = check,
 };

@@ -38,6 +38,12 @@ static struct {
 /* The hypervisor's: an interrupt waits for the VP; the control plane was told of work. */
 static vmb_atomic_u32 interrupt[WORLD_VPS];
 static vmb_atomic_u32 work;
+/* 1: the VP is on and takes interrupts. It holds it while it is in one. */
+static vmb_atomic_u32 powered[WORLD_VPS];
+/* VP 0 has something to run. */
+static vmb_atomic_u32 due;
+/* 1: the lock on the host's ports is free. */
+static vmb_atomic_u32 port;
 /* The host has heard OpenChannel. */
 static vmb_atomic_u32 asked;
 /* Somebody has left the dispatch: time to poll again. Ghost: it orders nothing. */
@@ -84,28 +90,78 @@ uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp)
     return vmb_atomic_exchange(flag_word(first_relid, vp), (uintptr_t)0, VMB_ACQUIRE);
 }
 
+static void run_all(uint32_t vp)
+{
+    while (vmb_guest_run(world_guest, vp, 1)) {
+    }
+}
+
+void world_runs_apart(void)
+{
+    world.runs_apart = true;
+}
+
+void world_runner(void *argument)
+{
+    (void)argument;
+    for (;;) {
+        (void)xpl_await(&due, VMB_ACQUIRE);
+        run_all(0);
+    }
+}
+
 void world_vp(void *argument)
 {
     const uint32_t vp = (uint32_t)(uintptr_t)argument;
 
     for (;;) {
         world_take_interrupt(vp);
+        (void)xpl_await(&powered[vp], VMB_ACQUIRE);
         if ((vmb_guest_on_interrupt(world_guest, vp) & VMB_GUEST_WORK_RUN) != 0) {
-            while (vmb_guest_run(world_guest, vp, 1)) {
+            if (world.runs_apart && vp == 0) {
+                (void)vmb_atomic_fetch_or(&due, 1u, VMB_RELEASE);
+            } else {
+                run_all(vp);
             }
         }
         if (world.closes) {
             (void)vmb_atomic_fetch_or(&tick, 1u, GHOST);
         }
+        vmb_atomic_store(&powered[vp], 1u, VMB_RELEASE);
     }
+}
+
+void world_vp_halts(uint32_t vp)
+{
+    (void)xpl_await(&powered[vp], VMB_ACQUIRE);
 }
 
 /* --- The host --------------------------------------------------------------------------------- */
 
+/*
+ * A host of 5.3 or later answers a move only when no signal that began before can still reach the
+ * old VP: its ports change under the lock that its signallers hold. An older one does not.
+ */
+static void port_lock(void)
+{
+    if (world.version >= VMB_VERSION_5_3 && xpl_self() < XPL_THREADS) {
+        (void)xpl_await(&port, VMB_ACQUIRE);
+    }
+}
+
+static void port_unlock(void)
+{
+    if (world.version >= VMB_VERSION_5_3 && xpl_self() < XPL_THREADS) {
+        vmb_atomic_store(&port, 1u, VMB_RELEASE);
+    }
+}
+
 void world_signal(struct world_device *device)
 {
     (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
+    port_lock();
     world_set_flag(device->relid, vmb_atomic_load(&device->target, VMB_ACQUIRE));
+    port_unlock();
 }
 
 void world_signal_vp(struct world_device *device, uint32_t vp)
@@ -196,8 +252,10 @@ static void host_hears(const struct vmb_message *message)
         vmb_atomic_store(&asked, 1u, VMB_RELEASE);
         break;
     case VMB_MSG_MODIFY_CHANNEL:
+        port_lock();
         vmb_atomic_store(&host_device(message->u.modify_channel.relid)->target,
                          message->u.modify_channel.target_vp, VMB_RELEASE);
+        port_unlock();
         if (world.version >= VMB_VERSION_5_3) {
             answer = host_answer(VMB_MSG_MODIFY_CHANNEL_RESPONSE);
             answer->u.modify_channel_response.relid = message->u.modify_channel.relid;
@@ -370,6 +428,15 @@ void world_until_released(uint32_t relid)
     settle_until(released_done, &relid);
 }
 
+/* More is due on a VP than its present run will do. */
+static void run_ready(void *context, uint32_t vp)
+{
+    (void)context;
+    if (world.runs_apart && vp == 0) {
+        (void)vmb_atomic_fetch_or(&due, 1u, VMB_RELEASE);
+    }
+}
+
 static void on_offered(void *context, struct vmb_channel *channel)
 {
     (void)context;
@@ -486,6 +553,7 @@ static void world_names(void)
             xpl_name(flag_word(i * WORD_BITS, vp), "flags %u.. of VP %u", i * WORD_BITS, vp);
         }
     }
+    xpl_name(&port, "lock of the host's ports");
     xpl_name(&asked, "OpenChannel heard");
     xpl_name(&work, "work for the control plane");
     xpl_name(&tick, "time passes");
@@ -513,7 +581,8 @@ void world_begin(uint32_t version)
                                                 .unshare_pages = unshare_pages,
                                                 .now_ns = now_ns,
                                                 .end_of_message = end_of_message,
-                                                .work_ready = work_ready};
+                                                .work_ready = work_ready,
+                                                .run_ready = run_ready};
     const struct vmb_guest_events events = {.struct_bytes = sizeof(events), .offered = on_offered};
     const size_t bytes = vmb_guest_memory_bytes(&options);
 
@@ -523,6 +592,8 @@ void world_begin(uint32_t version)
     memset(shared_pages, 0, sizeof(shared_pages));
     memset(interrupt, 0, sizeof(interrupt));
     work.value = 0;
+    port.value = 1;
+    due.value = 0;
     asked.value = 0;
     tick.value = 0;
     world.version = version;
@@ -531,6 +602,7 @@ void world_begin(uint32_t version)
         world_die("no guest");
     }
     for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
+        powered[vp].value = 1;
         if (vmb_guest_vp_start(world_guest, vp, message_pages[vp], event_pages[vp]) != VMB_OK) {
             world_die("no VP");
         }
@@ -552,8 +624,10 @@ void world_offer(struct world_device *device, uint32_t relid)
     offer.u.offer.instance_guid.bytes[0] = (uint8_t)relid;
     offer.u.offer.is_dedicated = true;
     offer.u.offer.connection_id = relid;
-    *device =
-        (struct world_device){.name = device->name, .relid = relid, .watched = device->watched};
+    *device = (struct world_device){.name = device->name,
+                                    .relid = relid,
+                                    .watched = device->watched,
+                                    .polls_outside = device->polls_outside};
     world.offering = device;
     world_host_says(&offer);
     if (device->channel == NULL) {
@@ -584,8 +658,8 @@ void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp
     if (device->endpoint == NULL) {
         world_die("not open");
     }
-    asked.value = xpl_self() < XPL_THREADS ? asked.value : 0;
     if (xpl_self() == XPL_THREADS) {
+        asked.value = 0;
         world_keep(device);
     }
 }

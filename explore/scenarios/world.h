@@ -94,6 +94,13 @@ void world_vp(void *argument);
 void world_take_interrupt(uint32_t vp);
 uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp);
 
+/* For `prepare`: what VP 0's interrupts leave is run by world_runner(), a thread beside them. */
+void world_runs_apart(void);
+void world_runner(void *argument);
+
+/* The VP finishes what it is in and takes no interrupt any more. Control plane, in a thread. */
+void world_vp_halts(uint32_t vp);
+
 /* A poller for ever, of a device that polls outside the interrupt. */
 void world_poller(struct world_device *device);
 

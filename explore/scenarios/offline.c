@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VP 1 goes out of service under traffic: its channel moves away, the host answers, the VP takes no
+ * interrupt any more, and what is still set in its flags is drained. No event is lost, on whichever
+ * VP the host raised it (R12; bugs H24, H25).
+ */
+#include <vmbus/power.h>
+
+#include "explore/scenarios/world.h"
+
+static struct world_device disk = {.name = "disk"};
+static struct world_device net = {.name = "net"};
+static bool stopped;
+
+static void host_disk(void *argument)
+{
+    (void)argument;
+    world_signal(&disk);
+    world_signal(&disk);
+}
+
+static void host_net(void *argument)
+{
+    (void)argument;
+    world_signal(&net);
+}
+
+static void stop_done(void *context, uint32_t vp, vmb_status status)
+{
+    (void)context;
+    (void)vp;
+    xpl_expect(status == VMB_OK, "VP 1 cannot be stopped");
+    stopped = true;
+}
+
+static void stop(void *argument)
+{
+    (void)argument;
+    if (vmb_guest_vp_stop(world_guest, 1, stop_done, NULL) != VMB_OK) {
+        xpl_fail("VP 1 may not be stopped");
+    }
+    for (unsigned i = 0; i < 4 && !stopped; i++) {
+        world_settle();
+    }
+    xpl_expect(stopped, "the host has answered, and VP 1 is not free to go");
+    world_vp_halts(1);
+    if (vmb_guest_vp_stopped(world_guest, 1) != VMB_OK) {
+        xpl_fail("VP 1 has stopped, and the guest does not believe it");
+    }
+}
+
+static void prepare(unsigned design)
+{
+    (void)design;
+    world_begin(VMB_VERSION_5_3);
+    world_offer(&disk, 5);
+    world_offer(&net, 70);
+    world_open(&disk, VMB_NOTIFY_DIRECT, 1);
+    world_open(&net, VMB_NOTIFY_DIRECT, 0);
+    stopped = false;
+    xpl_keep(&stopped, sizeof(stopped));
+}
+
+static void check(void)
+{
+    world_expect_seen(&disk);
+    world_expect_seen(&net);
+}
+
+const struct xpl_scenario scenario_offline = {
+    .name = "offline",
+    .shows = "a VP that goes out of service takes no event with it",
+    .rules = "R12",
+    .threads = {{.name = "host: disk", .run = host_disk},
+                {.name = "host: net", .run = host_net},
+                {.name = "control plane", .run = stop},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
