@@ -29,6 +29,7 @@ static struct {
     struct world_device *offering;
     uint32_t version;
     uint8_t *last_shared;
+    bool runs_apart;
     bool closes;       /* The control plane waits for VPs to leave the dispatch. */
     uint32_t released; /* Relid of the last RelIdReleased. */
     struct vmb_message answers[ANSWERS];
