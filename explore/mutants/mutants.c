@@ -62,8 +62,8 @@ static const struct {
     const char *to;
     const char *why;
 } exceptions[] = {
-    {"", "", "", "", ""}, /* None. */
 #include "exceptions.inc"
+    {"", "", "", "", ""},
 };
 
 /* A place in the source: the same line may have left several records. */
@@ -76,6 +76,7 @@ static unsigned place_count;
 
 static bool reached[SCENARIOS][SITES];
 static unsigned total, killed, excepted;
+static bool list_only; /* Say which there are, and run none. */
 
 static const char *base_name(const char *path)
 {
@@ -168,7 +169,7 @@ static bool goes_wrong(const struct xpl_scenario *scenario, bool whole, bool *ou
                                       .seed = 1,
                                       .max_executions = 6000,
                                       .stop_at_first = true};
-    const struct xpl_options all = {.model = XPL_C11, .stop_at_first = true, .max_seconds = 5};
+    const struct xpl_options all = {.model = XPL_C11, .stop_at_first = true, .max_seconds = 2};
     struct xpl_result result;
 
     *out_complete = xpl_explore(scenario, whole ? &all : &quick, &result) && result.complete;
@@ -210,6 +211,9 @@ static void coverage_measure(void)
 static const struct xpl_scenario *killer(int place, bool *out_sure)
 {
     *out_sure = true;
+    if (list_only) {
+        return NULL;
+    }
     for (unsigned whole = 0; whole < 2; whole++) {
         for (unsigned i = 0; scenario_table[i] != NULL; i++) {
             bool complete;
@@ -305,14 +309,20 @@ static void mutate_statements(void)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    list_only = argc > 1 && strcmp(argv[1], "--list") == 0;
     if (statements[0].name != NULL) {
         mutate_statements();
     } else {
         places_find();
-        coverage_measure();
+        if (!list_only) {
+            coverage_measure();
+        }
         mutate_orders();
+    }
+    if (list_only) {
+        return 0;
     }
     printf("%u mutants, %u killed, %u kept, %u survived\n", total, killed, excepted,
            total - killed - excepted);

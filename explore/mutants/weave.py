@@ -3,6 +3,10 @@
 """Weave the statement mutants into copies of the library's sources.
 
     weave.py STATEMENTS OUTPUT_DIR [SOURCE_ROOT]
+    weave.py --files STATEMENTS
+
+The copies of .c files lie in OUTPUT_DIR, those of headers in a folder for their room in it.
+--files prints which .c files there will be.
 
 STATEMENTS is a list of blocks: a line "name: file", a line of words, then lines "- old" and
 "+ new". In the copy, a statement `old` becomes `if (xpl_mutates(N)) { new } else { old }`, and an
@@ -58,6 +62,10 @@ def weave_one(source: str, number: int, name: str, old: str, new: str) -> str:
 
 
 def main() -> None:
+    if sys.argv[1] == "--files":
+        files = {file for _, file, _, _ in blocks(Path(sys.argv[2]).read_text())}
+        print("\n".join(sorted(file for file in files if file.endswith(".c"))))
+        return
     statements, output = Path(sys.argv[1]), Path(sys.argv[2])
     root = Path(sys.argv[3]) if len(sys.argv) > 3 else Path(".")
     sources: dict[str, str] = {}
@@ -69,7 +77,8 @@ def main() -> None:
         sources[file] = text
         table.append(f'{{"{name}", "{file}", "{words}"}},\n')
     for file, text in sources.items():
-        target = output / Path(file).relative_to("src")
+        path = Path(file)
+        target = output / (path.name if path.suffix == ".c" else path.relative_to("src"))
         target.parent.mkdir(parents=True, exist_ok=True)
         # Line numbers and names as in the source.
         target.write_text(f'{HEADER}#line 1 "{file}"\n{text}')

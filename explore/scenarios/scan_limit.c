@@ -31,7 +31,7 @@ static void control(void *argument)
     rescind.u.rescind.relid = 70;
     world_host_says(&rescind);
     world_offer(&higher, 140);
-    world_open(&higher, VMB_NOTIFY_DIRECT, 1);
+    world_open(&higher, VMB_NOTIFY_DIRECT, 0);
 }
 
 static void prepare(unsigned design)
@@ -40,7 +40,7 @@ static void prepare(unsigned design)
     world_begin(VMB_VERSION_5_0);
     world_offer(&disk, 66);
     world_offer(&high, 70);
-    world_open(&disk, VMB_NOTIFY_DIRECT, 0);
+    world_open(&disk, VMB_NOTIFY_DIRECT, 1);
     world_keep(&higher);
 }
 
