@@ -6,7 +6,7 @@
     ledger.py BUILD_DIR --check   no run: is each mutant of today's sources in the ledger, and is none
                                   in it that survived?
 
-BUILD_DIR holds explore-orders and explore-statements.
+BUILD_DIR holds explore-orders and explore-statements, as `ninja -C build` leaves them in build/explore.
 """
 
 from __future__ import annotations

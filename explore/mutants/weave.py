@@ -5,7 +5,7 @@
     weave.py STATEMENTS OUTPUT_DIR [SOURCE_ROOT]
     weave.py --files STATEMENTS
 
-The copies of .c files lie in OUTPUT_DIR, those of headers in a folder for their room in it.
+The copies of .c files lie in OUTPUT_DIR, those of headers in OUTPUT_DIR/woven/ROOM.
 --files prints which .c files there will be.
 
 STATEMENTS is a list of blocks: a line "name: file", a line of words, then lines "- old" and
@@ -78,7 +78,7 @@ def main() -> None:
         table.append(f'{{"{name}", "{file}", "{words}"}},\n')
     for file, text in sources.items():
         path = Path(file)
-        target = output / (path.name if path.suffix == ".c" else path.relative_to("src"))
+        target = output / (path.name if path.suffix == ".c" else Path("woven") / path.relative_to("src"))
         target.parent.mkdir(parents=True, exist_ok=True)
         # Line numbers and names as in the source.
         target.write_text(f'{HEADER}#line 1 "{file}"\n{text}')

@@ -41,6 +41,8 @@ static vmb_atomic_u32 interrupt[WORLD_VPS];
 static vmb_atomic_u32 work;
 /* 1: the VP is on and takes interrupts. It holds it while it is in one. */
 static vmb_atomic_u32 powered[WORLD_VPS];
+/* EOM was written. */
+static vmb_atomic_u32 emptied;
 /* VP 0 has something to run. */
 static vmb_atomic_u32 due;
 /* 1: the lock on the host's ports is free. */
@@ -193,6 +195,26 @@ void world_send(struct world_device *device, uint32_t number)
     }
 }
 
+void world_signal_legacy(struct world_device *device)
+{
+    vmb_atomic_word *page = (vmb_atomic_word *)(void *)shared_pages[0];
+
+    (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
+    (void)vmb_atomic_fetch_or(&page[device->relid / WORD_BITS],
+                              (uintptr_t)1 << (device->relid % WORD_BITS), VMB_RELEASE);
+    world_set_flag(0, 0);
+}
+
+void world_await_emptied(void)
+{
+    (void)xpl_await(&emptied, VMB_ACQUIRE);
+}
+
+void world_await_work(void)
+{
+    (void)xpl_await(&work, VMB_ACQUIRE);
+}
+
 void world_await_asked(void)
 {
     (void)xpl_await(&asked, VMB_ACQUIRE);
@@ -286,7 +308,7 @@ static vmb_status post_message(void *context, uint32_t connection_id, const void
 }
 
 /* A message lands in the slot, its type last. */
-static void slot_fill(const struct vmb_message *message)
+static void slot_fill(const struct vmb_message *message, bool more)
 {
     uint8_t *slot = vmb_hv_slot(message_pages[0], SINT);
     uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
@@ -297,7 +319,8 @@ static void slot_fill(const struct vmb_message *message)
         world_die("the host says nonsense");
     }
     memcpy(slot + VMB_HV_SLOT_PAYLOAD, bytes, byte_count);
-    vmb_atomic_store((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_SIZE), byte_count, VMB_RELAXED);
+    vmb_atomic_store((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_SIZE),
+                     byte_count | (more ? VMB_HV_SLOT_FLAG_PENDING << 8 : 0), VMB_RELAXED);
     vmb_atomic_store((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_TYPE), VMB_SYNIC_MESSAGE_TYPE,
                      VMB_RELEASE);
 }
@@ -310,9 +333,19 @@ static bool slot_full(void)
     return vmb_atomic_load((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_TYPE), GHOST) != 0;
 }
 
+void world_deliver_offer(uint32_t relid, bool more)
+{
+    struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
+
+    offer.u.offer.relid = relid;
+    offer.u.offer.instance_guid.bytes[0] = (uint8_t)relid;
+    slot_fill(&offer, more);
+    interrupt_raise(0);
+}
+
 void world_host_says(const struct vmb_message *message)
 {
-    slot_fill(message);
+    slot_fill(message, false);
     if (xpl_self() == XPL_THREADS) {
         (void)vmb_guest_on_interrupt(world_guest, 0);
     } else {
@@ -382,6 +415,7 @@ static void end_of_message(void *context, uint32_t vp)
 {
     (void)context;
     (void)vp;
+    (void)vmb_atomic_fetch_or(&emptied, 1u, VMB_RELEASE);
 }
 
 static void work_ready(void *context)
@@ -441,6 +475,9 @@ static void run_ready(void *context, uint32_t vp)
 static void on_offered(void *context, struct vmb_channel *channel)
 {
     (void)context;
+    if (xpl_self() < XPL_THREADS && world.offering->channel != NULL) {
+        return; /* Of world_deliver_offer(). */
+    }
     world.offering->channel = channel;
     world.devices[world.device_count++] = world.offering;
 }
@@ -594,6 +631,7 @@ void world_begin(uint32_t version)
     memset(interrupt, 0, sizeof(interrupt));
     work.value = 0;
     port.value = 1;
+    emptied.value = 0;
     due.value = 0;
     asked.value = 0;
     tick.value = 0;

@@ -72,6 +72,16 @@ void world_ring(struct world_device *device);
 /* The host sends a packet that holds @number, and signals if the ring says so. */
 void world_send(struct world_device *device, uint32_t number);
 
+/* As a host older than 2.4: a bit of the interrupt page, then flag 0 of VP 0. */
+void world_signal_legacy(struct world_device *device);
+
+/* The hypervisor puts an offer into VP 0's slot; @more: and has another message for it. */
+void world_deliver_offer(uint32_t relid, bool more);
+
+/* Wait, as the hypervisor, for EOM; as the control plane, for word that there is work. */
+void world_await_emptied(void);
+void world_await_work(void);
+
 /* Wait, as the host, until it has heard OpenChannel. */
 void world_await_asked(void);
 
