@@ -44,6 +44,7 @@ static const char *const watched[] = {
 };
 
 static const struct {
+    unsigned number;
     const char *name;
     const char *file;
     const char *words;
@@ -51,7 +52,7 @@ static const struct {
 #ifdef XPL_WOVEN
 #include "statements.inc"
 #endif
-    {NULL, NULL, NULL},
+    {0, NULL, NULL, NULL},
 };
 
 /* Orders that no scenario needs, and why they stay all the same. */
@@ -300,7 +301,7 @@ static void mutate_statements(void)
         const struct xpl_scenario *by;
         bool sure;
 
-        statement_mutant = i + 1;
+        statement_mutant = statements[i].number;
         by = killer(-1, &sure);
         statement_mutant = 0;
         snprintf(where, sizeof(where), "`%s` %s", base_name(statements[i].file),
