@@ -134,6 +134,14 @@ static bool op_is_nothing(const struct xpl_op *op)
                                         : (op->flags & XPL_OP_DRAINS) == 0;
 }
 
+/* Others may write it plainly: who takes the memory for free, or a ring's producer. */
+static inline void step_beside_plain(const struct xpl_site *site, const void *object)
+{
+    if (xpl.options.model == XPL_C11 && site->order != XPL_GHOST) {
+        xpl_plain_beside_atomic(object, site->bytes);
+    }
+}
+
 /* The usual case, decided fast: a load or a store of what only this thread has ever touched. */
 static inline bool step_is_local(const struct xpl_site *site, const void *object)
 {
@@ -155,9 +163,7 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
         return xpl_plainly(site, object, operand, expected);
     }
     if (step_is_local(site, object)) {
-        if (site->kind == XPL_LOAD) {
-            xpl_plain_read(object, site->bytes); /* Others may write it plainly. */
-        }
+        step_beside_plain(site, object);
         return xpl_plainly(site, object, operand, expected);
     }
     op = &xpl.thread[xpl.current].op;
@@ -174,9 +180,7 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
     op->place = object == NULL ? XPL_NO_PLACE : xpl_place_of(site, object);
     if (op->place != XPL_NO_PLACE && xpl_place_is_local(op->place) &&
         (op->flags & XPL_OP_DRAINS) == 0) {
-        if (op->kind == XPL_LOAD) {
-            xpl_plain_read(object, site->bytes); /* Others may write it plainly. */
-        }
+        step_beside_plain(site, object);
         return xpl_plainly(site, object, operand, expected);
     }
     if (xpl.starting) {
@@ -184,8 +188,8 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
     } else {
         run_schedule();
     }
-    if (xpl.options.model == XPL_C11 && object != NULL && site->order != XPL_GHOST) {
-        xpl_plain_beside_atomic(object, site->bytes);
+    if (object != NULL) {
+        step_beside_plain(site, object);
     }
     return op->result;
 }

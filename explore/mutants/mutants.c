@@ -77,7 +77,8 @@ static unsigned place_count;
 
 static bool reached[SCENARIOS][SITES];
 static unsigned total, killed, excepted;
-static bool list_only; /* Say which there are, and run none. */
+static bool list_only;                           /* Say which there are, and run none. */
+static unsigned first_place, last_place = SITES; /* Only these places: for several cores. */
 
 static const char *base_name(const char *path)
 {
@@ -266,7 +267,7 @@ static void ledger_line(const char *where, const char *what, const struct xpl_sc
 
 static void mutate_orders(void)
 {
-    for (unsigned i = 0; i < place_count; i++) {
+    for (unsigned i = first_place; i < place_count && i < last_place; i++) {
         const struct xpl_site *site = places[i].sites[0];
         uint8_t orders[2];
         const unsigned count = weaker(site, orders);
@@ -313,6 +314,10 @@ static void mutate_statements(void)
 int main(int argc, char **argv)
 {
     list_only = argc > 1 && strcmp(argv[1], "--list") == 0;
+    if (argc == 4 && strcmp(argv[1], "--places") == 0) {
+        first_place = (unsigned)strtoul(argv[2], NULL, 10);
+        last_place = (unsigned)strtoul(argv[3], NULL, 10);
+    }
     if (statements[0].name != NULL) {
         mutate_statements();
     } else {
