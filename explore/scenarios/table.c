@@ -3,15 +3,32 @@
 
 #include <stddef.h>
 
-#define SCENARIOS(X)                                                                               \
-    X(close)                                                                                       \
-    X(close_deferred)                                                                              \
-    X(close_polled)                                                                                \
-    X(deferred_ring)                                                                               \
-    X(legacy_page) X(message_slot) X(messages) X(offline) X(polled_ring) X(publish) X(rescind)     \
-        X(rescind_coalesced) X(rescind_deferred) X(retarget) X(retarget_answered) X(ring_space)    \
-            X(ring_wake) X(runs_once) X(runs_once_deferred) X(same_word) X(scan_limit)             \
-                X(stale_flag) X(stray)
+/* clang-format off */
+#define SCENARIOS(X) \
+    X(close) \
+    X(close_deferred) \
+    X(close_polled) \
+    X(deferred_ring) \
+    X(legacy_page) \
+    X(message_slot) \
+    X(messages) \
+    X(offline) \
+    X(polled_ring) \
+    X(publish) \
+    X(rescind) \
+    X(rescind_coalesced) \
+    X(rescind_deferred) \
+    X(retarget) \
+    X(retarget_answered) \
+    X(ring_space) \
+    X(ring_wake) \
+    X(runs_once) \
+    X(runs_once_deferred) \
+    X(same_word) \
+    X(scan_limit) \
+    X(stale_flag) \
+    X(stray)
+/* clang-format on */
 
 #define DECLARE(name) extern const struct xpl_scenario scenario_##name;
 #define LIST(name)    &scenario_##name,
