@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -32,6 +33,9 @@
 #define SWITCHES (20000u / ROUNDS_DIVISOR)
 #define MESSAGES (100000u / ROUNDS_DIVISOR)
 #define FLAGS    128u
+
+/* A message that has not come by then is lost. */
+#define LOST_SECONDS 10
 
 struct machine {
     _Alignas(VMB_PAGE_BYTES) uint8_t pages[3][VMB_PAGE_BYTES]; /* Message, event, event. */
@@ -323,7 +327,10 @@ static void *message_sender(void *context)
     return NULL;
 }
 
-/* Hands what comes out of the port on to the VP's slot. */
+/*
+ * Hands what comes out of the port on to the VP's slot, two at a time: while the first one is being
+ * taken the second one is queued, and nothing but EOM brings it. A third would be a rescue.
+ */
 static void *message_forwarder(void *context)
 {
     struct machine *machine = context;
@@ -332,7 +339,8 @@ static void *message_forwarder(void *context)
         const struct vmb_hv_message *message = vmb_hv_message_port_peek(&machine->port);
         vmb_hv_result result;
 
-        if (message == NULL) {
+        if (message == NULL ||
+            (done % 2 == 0 && vmb_atomic_load(&machine->taken, VMB_ACQUIRE) != done)) {
             (void)sched_yield();
             continue;
         }
@@ -348,6 +356,18 @@ static void *message_forwarder(void *context)
         }
     }
     return NULL;
+}
+
+static void message_wait(struct machine *machine, uintptr_t interrupts, uint32_t done)
+{
+    time_t begin = time(NULL);
+
+    while (vmb_atomic_load(&machine->interrupts, VMB_ACQUIRE) == interrupts) {
+        if (time(NULL) - begin > LOST_SECONDS) {
+            fail_msg("message %u never came", done);
+        }
+        (void)sched_yield();
+    }
 }
 
 /* Takes them out of the slot; EOM only when asked for it, and only an interrupt makes it look. */
@@ -370,9 +390,7 @@ static void test_messages_of_each_sender_in_order(void **state)
         uint32_t payload[2];
         bool end_of_message;
 
-        while (vmb_atomic_load(&machine->interrupts, VMB_ACQUIRE) == interrupts) {
-            (void)sched_yield();
-        }
+        message_wait(machine, interrupts, done);
         interrupts = vmb_atomic_load(&machine->interrupts, VMB_ACQUIRE);
         while (vmb_hv_slot_take(slot, &message, &end_of_message) == VMB_OK) {
             if (end_of_message) {
@@ -382,7 +400,7 @@ static void test_messages_of_each_sender_in_order(void **state)
             memcpy(payload, message.payload, sizeof(payload));
             assert_in_range(payload[0], 0, THREADS - 1);
             assert_int_equal(payload[1], next[payload[0]]++);
-            done++;
+            vmb_atomic_store(&machine->taken, ++done, VMB_RELEASE);
         }
     }
     machine_join(threads);
