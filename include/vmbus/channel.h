@@ -269,7 +269,9 @@ uint32_t vmb_channel_host_status(const struct vmb_channel *channel);
 struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel);
 
 /**
- * Read a channel's counters. Each is exact; together they may be a moment apart.
+ * Read a channel's counters. Each is exact; together they may be a moment apart. Those of packets
+ * and signals are kept by whoever uses the endpoint: read them while nobody does, or take them for
+ * what they are, a moment old and, on a 32-bit machine, perhaps torn.
  *
  * Context: control plane.
  */

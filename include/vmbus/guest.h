@@ -110,7 +110,10 @@ struct vmb_guest_events {
     void (*suspended)(void *context, vmb_status status);
     /** After vmb_guest_resume(): the device is there again, closed, with a new relid. */
     void (*resumed)(void *context, struct vmb_channel *channel);
-    /** The end of vmb_guest_unload(): VMB_OK or VMB_ERR_TIMEOUT (then pages are not taken back). */
+    /**
+     * The end of vmb_guest_unload(): VMB_OK; or, with pages not taken back, VMB_ERR_TIMEOUT, and
+     * VMB_ERR_STILL_SHARED of a host below 1.1, which confirms nothing: close the channels first.
+     */
     void (*unloaded)(void *context, vmb_status status);
 };
 
@@ -161,9 +164,10 @@ struct vmb_guest_counters {
     uint64_t offers_refused; /**< Relid out of range or in use, or the channel limit reached. */
     uint64_t rescinds;
     uint64_t requests_timed_out;
-    uint64_t vps_stopped;  /**< VPs taken out of service. */
-    uint64_t stuck;        /**< Channels that were found hanging, each time they were. */
-    uint64_t pages_leaked; /**< Pages that the host never confirmed to have let go. */
+    uint64_t flags_forgotten; /**< Event flags of a relid's earlier life, cleared at an open. */
+    uint64_t vps_stopped;     /**< VPs taken out of service. */
+    uint64_t stuck;           /**< Channels that were found hanging, each time they were. */
+    uint64_t pages_leaked;    /**< Pages that the host never confirmed to have let go. */
 };
 
 /**

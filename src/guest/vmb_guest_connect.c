@@ -334,12 +334,27 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
     }
 }
 
+/* Whether a channel's rings have not been confirmed back. */
+static bool unload_rings_are_out(const struct vmb_guest *guest)
+{
+    uint32_t index;
+
+    for (index = 0; index < guest->options.channel_limit; index++) {
+        if (guest->channel_memory[index].phase != PHASE_FREE &&
+            guest->channel_memory[index].ring_pages.base != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void vmbi_unload_posted(struct vmb_guest *guest, vmb_status status)
 {
     if (status != VMB_OK) {
         unload_end(guest, status);
     } else if (guest->version < VMB_VERSION_1_1) {
-        unload_end(guest, VMB_OK); /* Server 2008 has no UnloadComplete. */
+        /* Server 2008 has no UnloadComplete: what it held when we left it may hold for ever. */
+        unload_end(guest, unload_rings_are_out(guest) ? VMB_ERR_STILL_SHARED : VMB_OK);
     } else {
         guest->deadline_ns = vmbi_deadline(guest, guest->options.unload_timeout_ns);
     }

@@ -28,8 +28,10 @@ void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid)
 
         if (flags != NULL) {
             /* The host sets nothing for it before it has our OpenChannel, which is posted later. */
-            (void)vmb_atomic_fetch_and(VMBI_SHM_WORD(flags, relid / VMBI_WORD_BITS), ~bit,
-                                       VMB_RELAXED);
+            uintptr_t before = vmb_atomic_fetch_and(VMBI_SHM_WORD(flags, relid / VMBI_WORD_BITS),
+                                                    ~bit, VMB_RELAXED);
+
+            guest->counters.flags_forgotten += (before & bit) != 0 ? 1 : 0;
         }
     }
 }

@@ -79,13 +79,14 @@ static struct vmb_host_channel *offer_allocate(struct vmb_host *host)
         host->channel_free = host->channels[slot].next;
     } else if (host->channel_high < host->options.channel_limit) {
         slot = host->channel_high++;
+        /* Once: a late signal of a former channel may be reading them. */
+        host->channels[slot].host = host;
+        host->channels[slot].slot = slot;
     } else {
         return NULL;
     }
     /* Late signals of the slot's former channel may touch its atomics, so they are not wiped. */
     channel = &host->channels[slot];
-    channel->host = host;
-    channel->slot = slot;
     channel->in_use = true;
     channel->withdrawn = false;
     channel->known = false;

@@ -281,7 +281,10 @@ void rig_say_bytes(struct rig *rig, uint32_t type, const void *bytes, uint32_t b
     slot[4] = (uint8_t)byte_count;
     slot[5] = 0;
     memcpy(slot + 16, bytes, byte_count < 240 ? byte_count : 240);
-    memcpy(slot, &(uint32_t){type}, 4);
+    slot[0] = (uint8_t)type; /* Little-endian, whatever this machine is. */
+    slot[1] = (uint8_t)(type >> 8);
+    slot[2] = (uint8_t)(type >> 16);
+    slot[3] = (uint8_t)(type >> 24);
     assert_true((vmb_guest_on_interrupt(rig->guest, 0) & VMB_GUEST_WORK_POLL) != 0);
     rig_poll(rig);
     assert_false(vmb_hv_slot_occupied(slot));

@@ -281,12 +281,22 @@ static void a_host_that_does_not_confirm_keeps_the_pages(void **state)
 
 static void server_2008_has_no_unload_complete(void **state)
 {
+    struct vmb_guest_counters counters;
+
     (void)state;
     rig_connect(&rig, VMB_VERSION_0_13, 1);
     assert_int_equal(vmb_guest_unload(rig.guest), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_UNLOAD);
     assert_int_equal(rig.unloaded_status, VMB_OK);
     assert_int_equal(rig.unloaded_count, 1);
+    /* What was open when we left is never confirmed, so it is not taken back. */
+    rig_connect(&rig, VMB_VERSION_0_13, 1);
+    (void)rig_open(&rig, 1, VMB_NOTIFY_DIRECT);
+    assert_int_equal(vmb_guest_unload(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_UNLOAD);
+    assert_int_equal(rig.unloaded_status, VMB_ERR_STILL_SHARED);
+    vmb_guest_read_counters(rig.guest, &counters);
+    assert_int_equal(counters.pages_leaked, 3 + 10);
 }
 
 static void after_unload_a_guest_connects_again(void **state)

@@ -300,7 +300,7 @@ static void one_session(uint32_t version, uint64_t session_seed)
         rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_UNLOAD_COMPLETE});
     }
     assert_int_equal(rig.unloaded_count, 1);
-    assert_int_equal(rig.unloaded_status, VMB_OK);
+    assert_true(rig.unloaded_status == VMB_OK || version < VMB_VERSION_1_1);
     /* What is not back was given up for good reason, and counted. */
     vmb_guest_read_counters(rig.guest, &counters);
     assert_true(rig.shares_live == 0 || counters.pages_leaked != 0);
