@@ -55,19 +55,19 @@ static void services_deinit(struct vmm_device *device)
 static void heartbeat_released(void *host)
 {
     vmm_device_released(
-        (struct vmm_device *)((uint8_t *)host - offsetof(struct vmm_heartbeat, host)));
+        (struct vmm_device *)(void *)((uint8_t *)host - offsetof(struct vmm_heartbeat, host)));
 }
 
 static void shutdown_released(void *host)
 {
     vmm_device_released(
-        (struct vmm_device *)((uint8_t *)host - offsetof(struct vmm_shutdown, host)));
+        (struct vmm_device *)(void *)((uint8_t *)host - offsetof(struct vmm_shutdown, host)));
 }
 
 static void timesync_released(void *host)
 {
     vmm_device_released(
-        (struct vmm_device *)((uint8_t *)host - offsetof(struct vmm_timesync, host)));
+        (struct vmm_device *)(void *)((uint8_t *)host - offsetof(struct vmm_timesync, host)));
 }
 
 /* A message pipe, as every integration service. */

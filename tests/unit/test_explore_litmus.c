@@ -97,8 +97,8 @@ THREAD(sb_fence_1, STORE(y, 1, RELAXED); FENCE(SEQ_CST); r[1] = LOAD(x, RELAXED)
 THREAD(sb_weak_1, STORE(y, 1, RELAXED); FENCE(ACQ_REL); r[1] = LOAD(x, RELAXED);)
 THREAD(sb_sc_0, STORE(x, 1, SEQ_CST); r[0] = LOAD(y, SEQ_CST);)
 THREAD(sb_sc_1, STORE(y, 1, SEQ_CST); r[1] = LOAD(x, SEQ_CST);)
-THREAD(sb_rmw_0, vmb_atomic_exchange(&x, 1, VMB_ACQ_REL); r[0] = LOAD(y, RELAXED);)
-THREAD(sb_rmw_1, vmb_atomic_exchange(&y, 1, VMB_ACQ_REL); r[1] = LOAD(x, RELAXED);)
+THREAD(sb_rmw_0, (void)vmb_atomic_exchange(&x, 1, VMB_ACQ_REL); r[0] = LOAD(y, RELAXED);)
+THREAD(sb_rmw_1, (void)vmb_atomic_exchange(&y, 1, VMB_ACQ_REL); r[1] = LOAD(x, RELAXED);)
 
 static void store_buffering(void **state)
 {
@@ -186,7 +186,7 @@ static void coherence(void **state)
 /* Read-modify-write: always the newest store, and a link of the release sequence it stands in. */
 THREAD(add, r[0] = vmb_atomic_fetch_add(&x, 1, VMB_RELAXED);)
 THREAD(add_too, r[1] = vmb_atomic_fetch_add(&x, 1, VMB_RELAXED);)
-THREAD(relay, vmb_atomic_fetch_add(&y, 1, VMB_RELAXED);)
+THREAD(relay, (void)vmb_atomic_fetch_add(&y, 1, VMB_RELAXED);)
 THREAD(
     relay_store, if (LOAD(y, RELAXED) == 1) { STORE(y, 2, RELAXED); })
 

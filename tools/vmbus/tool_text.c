@@ -23,9 +23,11 @@ static char *text_slot(void)
     return slots[next++ % TEXT_SLOTS];
 }
 
-static void text_complain(const char *command, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void text_complain(const char *command,
+                                                                const char *format,
+                                                                va_list arguments)
 {
-    fprintf(stderr, command != NULL ? "vmbus %s: " : "vmbus: ", command);
+    fprintf(stderr, "vmbus%s%s: ", command != NULL ? " " : "", command != NULL ? command : "");
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
 }
