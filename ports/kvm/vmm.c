@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ports/kvm/vmm.h"
 
+#include "ports/kvm/vmm_answers.h"
+#include "ports/kvm/vmm_traffic.h"
+
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -133,7 +136,8 @@ static bool vmm_init_bus(struct vmm *vmm, struct vmm_error *error)
         return false;
     }
     vmm->devices.host = vmm->bus.host;
-    return vmm_services_init(&vmm->services, &vmm->devices, &vmm->machine.kvm, &services, error);
+    return vmm_services_init(&vmm->services, &vmm->devices, &vmm->machine.kvm, &services, error) &&
+           vmm_traffic_add(&vmm->devices, vmm->options.traffic_count, error);
 }
 
 bool vmm_init(struct vmm *vmm, const struct vmm_options *options, struct vmm_error *error)
@@ -150,11 +154,13 @@ bool vmm_init(struct vmm *vmm, const struct vmm_options *options, struct vmm_err
     };
 
     memset(vmm, 0, sizeof(*vmm));
+    vmm->started_ns = vmm_now_ns();
     vmm->options = *options;
     vmm->signals.fd = -1;
     vmm->bus.wake.fd = -1;
     if (vmm_loop_init(&vmm->loop, error) && vmm_machine_init(&vmm->machine, &machine, error) &&
-        vmm_init_bus(vmm, error) && vmm_init_signals(vmm, error)) {
+        vmm_init_bus(vmm, error) && vmm_init_signals(vmm, error) &&
+        vmm_control_init(&vmm->control, &vmm->loop, options->control, vmm, vmm_answer, error)) {
         return true;
     }
     vmm_deinit(vmm);
@@ -164,6 +170,7 @@ bool vmm_init(struct vmm *vmm, const struct vmm_options *options, struct vmm_err
 void vmm_deinit(struct vmm *vmm)
 {
     vmm_terminal_deinit(&vmm->terminal);
+    vmm_control_deinit(&vmm->control);
     vmm_devices_deinit(&vmm->devices);
     vmm_bus_deinit(&vmm->bus);
     vmm_machine_deinit(&vmm->machine);

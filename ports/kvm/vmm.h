@@ -7,6 +7,7 @@
 #define VMM_H
 
 #include "ports/kvm/vmm_bus.h"
+#include "ports/kvm/vmm_control.h"
 #include "ports/kvm/vmm_device.h"
 #include "ports/kvm/vmm_loop.h"
 #include "ports/kvm/vmm_machine.h"
@@ -33,8 +34,10 @@ struct vmm_options {
     const char *command_line;
     uint32_t cpu_count;
     uint64_t memory_bytes;
-    uint32_t max_version; /* Of the bus; 0: the newest. */
-    bool no_reboot;       /* A reset ends it all, as a power-off does. */
+    const char *control;    /* Path of the control socket; NULL: none. */
+    uint32_t traffic_count; /* Traffic devices. */
+    uint32_t max_version;   /* Of the bus; 0: the newest. */
+    bool no_reboot;         /* A reset ends it all, as a power-off does. */
     struct vmm_listener listener;
 };
 
@@ -46,7 +49,9 @@ struct vmm {
     struct vmm_devices devices;
     struct vmm_services services;
     struct vmm_terminal terminal;
+    struct vmm_control control;
     struct vmm_source signals;
+    uint64_t started_ns;
     uint32_t boots;
     uint32_t times_asked; /* To power off, since the last boot. */
     bool quit;

@@ -16,6 +16,9 @@
 int command_demo(int argc, char **argv);
 int command_explore(int argc, char **argv);
 int command_vm(int argc, char **argv);
+int command_ctl(int argc, char **argv);
+int command_ls(int argc, char **argv);
+int command_top(int argc, char **argv);
 
 /*
  * Say on stderr what is wrong with the arguments, and where help is: for @command, or for the tool

@@ -30,6 +30,8 @@ int command_vm(int argc, char **argv)
                       .command_line = options.append,
                       .cpu_count = options.cpus,
                       .memory_bytes = options.memory_bytes,
+                      .control = options.control,
+                      .traffic_count = options.traffic,
                       .max_version = options.version_max,
                       .no_reboot = options.no_reboot,
                       .listener = vm_report_listener(&report),

@@ -3,6 +3,7 @@
 
 #include "ports/kvm/vmm_acpi.h"
 #include "ports/kvm/vmm_memory.h"
+#include "ports/kvm/vmm_traffic.h"
 #include "tools/vmbus/tool.h"
 
 #include <getopt.h>
@@ -16,6 +17,8 @@ enum vm_letter {
     VM_APPEND = 'a',
     VM_CPUS = 'c',
     VM_MEMORY = 'm',
+    VM_CONTROL = 's',
+    VM_TRAFFIC = 't',
     VM_VERSION_MAX = 'n',
     VM_NO_REBOOT = 'r',
     VM_JSON = 'j',
@@ -30,6 +33,8 @@ static const struct option vm_table[] = {
     {"append", required_argument, NULL, VM_APPEND},
     {"cpus", required_argument, NULL, VM_CPUS},
     {"memory", required_argument, NULL, VM_MEMORY},
+    {"control", required_argument, NULL, VM_CONTROL},
+    {"traffic", required_argument, NULL, VM_TRAFFIC},
     {"version-max", required_argument, NULL, VM_VERSION_MAX},
     {"no-reboot", no_argument, NULL, VM_NO_REBOOT},
     {"json", no_argument, NULL, VM_JSON},
@@ -54,6 +59,8 @@ static void vm_help(void)
         "      --append TEXT      its command line\n"
         "      --cpus N           processors, 1 to %u (default 1)\n"
         "      --memory SIZE      memory, such as 512M or 2G (default 512M)\n"
+        "      --control PATH     a socket for vmbus ls, vmbus top and vmbus ctl\n"
+        "      --traffic N        offer N traffic devices, for guests that load channels\n"
         "      --version-max V    newest protocol version that the host offers (default 6.0)\n"
         "      --no-reboot        end when the guest restarts, instead of starting it again\n"
         "      --json             tell what happens as JSON, an object a line\n"
@@ -133,6 +140,15 @@ static int vm_take(int letter, const char *text, struct vm_options *out)
                    ? TOOL_OK
                    : tool_usage("vm", "--version-max is one of %s, not '%s'.", tool_versions(),
                                 text);
+    case VM_CONTROL:
+        out->control = text;
+        return TOOL_OK;
+    case VM_TRAFFIC:
+        if (!tool_parse_number(text, 1, VMM_TRAFFIC_MAX, &number)) {
+            return tool_usage("vm", "--traffic is from 1 to %u, not '%s'.", VMM_TRAFFIC_MAX, text);
+        }
+        out->traffic = (uint32_t)number;
+        return TOOL_OK;
     case VM_NO_REBOOT:
         out->no_reboot = true;
         return TOOL_OK;

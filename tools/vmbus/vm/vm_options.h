@@ -10,7 +10,9 @@ struct vm_options {
     const char *kernel;
     const char *initrd;
     const char *append;
+    const char *control;
     uint32_t cpus;
+    uint32_t traffic;
     uint64_t memory_bytes;
     uint32_t version_max; /* 0: the newest. */
     bool no_reboot;

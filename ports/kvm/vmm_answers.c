@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "ports/kvm/vmm_answers.h"
+
+#include <vmbus/proto/guid.h>
+#include <vmbus/proto/version.h>
+#include <vmbus/ring.h>
+
+#include <string.h>
+
+static json_t *answer_error(const char *text)
+{
+    return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+}
+
+static json_t *answer_ok(void)
+{
+    return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *answer_number(uint64_t number)
+{
+    return json_integer((json_int_t)number);
+}
+
+/* ---- Status ---------------------------------------------------------------------------------- */
+
+static const char *answer_state(enum vmb_host_channel_state state)
+{
+    static const char *const names[] = {
+        [VMB_HOST_CHANNEL_CLIENT_RELEASED] = "not offered",
+        [VMB_HOST_CHANNEL_CLOSED] = "closed",
+        [VMB_HOST_CHANNEL_OPENING] = "opening",
+        [VMB_HOST_CHANNEL_OPEN] = "open",
+        [VMB_HOST_CHANNEL_CLOSING] = "closing",
+        [VMB_HOST_CHANNEL_CLOSING_REOPEN] = "closing to reopen",
+        [VMB_HOST_CHANNEL_REVOKED] = "revoked",
+        [VMB_HOST_CHANNEL_REOFFERED] = "offered again",
+        [VMB_HOST_CHANNEL_OPENING_CLIENT_RELEASE] = "opening, guest gone",
+        [VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE] = "closing, guest gone",
+    };
+
+    return names[state];
+}
+
+/* A ring as it is now: from its shared memory, which the guest may have spoilt. */
+static json_t *answer_ring(const void VMB_SHARED *control, uint32_t data_bytes,
+                           const struct vmb_ring_counters *counters)
+{
+    struct vmb_ring_state state;
+    json_t *ring = json_pack("{s:I, s:I, s:I, s:I}", "bytes", (json_int_t)data_bytes, "packets",
+                             (json_int_t)counters->packets, "payload", (json_int_t)counters->bytes,
+                             "signals_spared", (json_int_t)counters->signals_spared);
+
+    if (vmb_ring_inspect(control, data_bytes, &state) == VMB_OK) {
+        json_object_set_new(ring, "used", answer_number(state.used_bytes));
+        json_object_set_new(ring, "masked", json_boolean(state.masked));
+    } else {
+        json_object_set_new(ring, "broken", json_true());
+    }
+    return ring;
+}
+
+static void answer_counters(json_t *to, const struct vmb_host_channel *channel)
+{
+    struct vmb_host_channel_counters counters;
+
+    vmb_host_channel_read_counters(channel, &counters);
+    json_object_set_new(to, "signals", answer_number(counters.signals));
+    json_object_set_new(to, "stray", answer_number(counters.stray));
+    json_object_set_new(to, "runs", answer_number(counters.handler_runs));
+    json_object_set_new(to, "interrupts", answer_number(counters.events_raised));
+    json_object_set_new(to, "opens", answer_number(counters.opens));
+    json_object_set_new(to, "retargets", answer_number(counters.retargets));
+}
+
+static const char *answer_device_name(const struct vmm *vmm, const struct vmb_host_channel *channel)
+{
+    const struct vmm_device *device;
+
+    for (device = vmm->devices.first; device != NULL; device = device->next) {
+        if (device->channel == channel) {
+            return device->name;
+        }
+    }
+    return NULL;
+}
+
+static json_t *answer_channel(const struct vmm *vmm, struct vmb_host_channel *channel)
+{
+    char instance[VMB_GUID_TEXT_BYTES];
+    struct vmb_guid class_id;
+    struct vmb_guid instance_id;
+    struct vmb_endpoint *endpoint = vmb_host_channel_endpoint(channel);
+    const char *name = answer_device_name(vmm, channel);
+    uint32_t relid = vmb_host_channel_relid(channel);
+    uint32_t vp = vmb_host_channel_target_vp(channel);
+    uint16_t index;
+    void *device;
+    json_t *to;
+
+    vmb_host_channel_identity(channel, &device, &class_id, &instance_id, &index);
+    vmb_guid_format(&instance_id, instance);
+    to = json_pack("{s:s*, s:s, s:s, s:i, s:s}", "device", name, "class", vmb_class_name(&class_id),
+                   "instance", instance, "subchannel", (int)index, "state",
+                   answer_state(vmb_host_channel_state(channel)));
+    json_object_set_new(to, "relid", relid != VMB_RELID_NONE ? answer_number(relid) : json_null());
+    json_object_set_new(to, "vp", vp != VMB_VP_NONE ? answer_number(vp) : json_null());
+    answer_counters(to, channel);
+    if (endpoint != NULL) {
+        json_object_set_new(
+            to, "to_guest",
+            answer_ring(endpoint->tx.control, endpoint->tx.data_bytes, &endpoint->tx.counters));
+        json_object_set_new(
+            to, "from_guest",
+            answer_ring(endpoint->rx.control, endpoint->rx.data_bytes, &endpoint->rx.counters));
+    }
+    return to;
+}
+
+static json_t *answer_bus(const struct vmm *vmm)
+{
+    struct vmb_host_counters counters;
+    uint32_t version = vmb_host_version(vmm->bus.host);
+
+    vmb_host_read_counters(vmm->bus.host, &counters);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "version",
+                     version != VMB_VERSION_NONE ? vmb_version_name(version) : "none",
+                     "messages_received", (json_int_t)counters.messages_received, "messages_posted",
+                     (json_int_t)counters.messages_posted, "messages_malformed",
+                     (json_int_t)counters.messages_malformed, "messages_unknown",
+                     (json_int_t)counters.messages_unknown, "messages_unexpected",
+                     (json_int_t)counters.messages_unexpected, "messages_dropped",
+                     (json_int_t)counters.messages_dropped, "post_retries",
+                     (json_int_t)counters.post_retries, "contacts", (json_int_t)counters.contacts,
+                     "gpadls", (json_int_t)counters.gpadls_in_use, "gpadls_refused",
+                     (json_int_t)counters.gpadls_refused, "opens_refused",
+                     (json_int_t)counters.opens_refused);
+}
+
+static const char *answer_life(const struct vmm *vmm, uint64_t *out_beats)
+{
+    static const char *const names[] = {[VMB_HEARTBEAT_UNKNOWN] = "unknown",
+                                        [VMB_HEARTBEAT_ALIVE] = "alive",
+                                        [VMB_HEARTBEAT_DEAD] = "dead"};
+
+    return names[vmm_services_heartbeat(&vmm->services, out_beats)];
+}
+
+static json_t *answer_status(struct vmm *vmm)
+{
+    json_t *channels = json_array();
+    struct vmb_host_channel *channel;
+    uint32_t cursor = 0;
+    uint64_t beats;
+    const char *life = answer_life(vmm, &beats);
+
+    while ((channel = vmb_host_next_channel(vmm->bus.host, &cursor)) != NULL) {
+        json_array_append_new(channels, answer_channel(vmm, channel));
+    }
+    return json_pack("{s:b, s:i, s:i, s:f, s:s, s:o, s:o}", "ok", 1, "boot", (int)vmm->boots,
+                     "cpus", (int)vmm->options.cpu_count, "seconds",
+                     (double)(vmm_now_ns() - vmm->started_ns) / 1e9, "heartbeat", life, "bus",
+                     answer_bus(vmm), "channels", channels);
+}
+
+/* ---- Deeds ----------------------------------------------------------------------------------- */
+
+static json_t *answer_heartbeat(struct vmm *vmm)
+{
+    uint64_t beats;
+    const char *life = answer_life(vmm, &beats);
+
+    return json_pack("{s:b, s:s, s:I}", "ok", 1, "guest", life, "beats", (json_int_t)beats);
+}
+
+static json_t *answer_wanted(struct vmm *vmm, const json_t *request, bool wanted)
+{
+    const char *name = json_string_value(json_object_get(request, "device"));
+    struct vmm_device *device = name != NULL ? vmm_devices_find(&vmm->devices, name) : NULL;
+
+    if (device == NULL) {
+        return answer_error("there is no such device");
+    }
+    if (device->wanted == wanted) {
+        return answer_error(wanted ? "the device is offered already" : "the device is not offered");
+    }
+    device->wanted = wanted; /* The loop does it before it waits again. */
+    return answer_ok();
+}
+
+static json_t *answer_shutdown(struct vmm *vmm, const json_t *request)
+{
+    static const char *const kinds[] = {[VMB_SHUTDOWN_POWER_OFF] = "power-off",
+                                        [VMB_SHUTDOWN_RESTART] = "restart",
+                                        [VMB_SHUTDOWN_HIBERNATE] = "hibernate"};
+    const char *name = json_string_value(json_object_get(request, "kind"));
+    bool force = json_is_true(json_object_get(request, "force"));
+    int kind;
+
+    for (kind = VMB_SHUTDOWN_POWER_OFF; kind <= VMB_SHUTDOWN_HIBERNATE; kind++) {
+        if (name == NULL || strcmp(name, kinds[kind]) == 0) {
+            vmb_status status =
+                vmm_services_shutdown(&vmm->services, (enum vmb_shutdown_kind)kind, force);
+
+            return status == VMB_OK ? answer_ok() : answer_error(vmb_status_text(status));
+        }
+    }
+    return answer_error("a guest can power-off, restart or hibernate");
+}
+
+static json_t *answer_unplug(struct vmm *vmm)
+{
+    vmm->quit = true;
+    return answer_ok();
+}
+
+json_t *vmm_answer(void *context, const json_t *request)
+{
+    struct vmm *vmm = context;
+    const char *deed = json_string_value(json_object_get(request, "do"));
+
+    if (deed == NULL) {
+        return answer_error("a request has \"do\"");
+    }
+    if (strcmp(deed, "status") == 0) {
+        return answer_status(vmm);
+    }
+    if (strcmp(deed, "heartbeat") == 0) {
+        return answer_heartbeat(vmm);
+    }
+    if (strcmp(deed, "offer") == 0 || strcmp(deed, "revoke") == 0) {
+        return answer_wanted(vmm, request, deed[0] == 'o');
+    }
+    if (strcmp(deed, "shutdown") == 0) {
+        return answer_shutdown(vmm, request);
+    }
+    if (strcmp(deed, "unplug") == 0) {
+        return answer_unplug(vmm);
+    }
+    return answer_error("there is no such request");
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "ports/kvm/vmm_control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* ---- Clients --------------------------------------------------------------------------------- */
+
+static void control_drop(struct vmm_control_client *client)
+{
+    vmm_loop_remove(client->control->loop, &client->source);
+    close(client->source.fd);
+    client->source.fd = -1;
+}
+
+/* An answer goes out whole, into the socket's buffer, or the client is too slow. */
+static bool control_send(const struct vmm_control_client *client, const json_t *answer)
+{
+    char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    bool sent = false;
+
+    if (text != NULL) {
+        size_t bytes = strlen(text);
+
+        text[bytes] = '\n'; /* In place of the terminator: one write. */
+        sent = send(client->source.fd, text, bytes + 1, MSG_NOSIGNAL) == (ssize_t)bytes + 1;
+    }
+    free(text);
+    return sent;
+}
+
+static bool control_answer(const struct vmm_control_client *client, const char *line, size_t bytes)
+{
+    json_t *request = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
+    json_t *answer;
+    bool sent;
+
+    if (json_is_object(request)) {
+        answer = client->control->answer(client->control->context, request);
+    } else {
+        answer = json_pack("{s:b, s:s}", "ok", 0, "error", "a request is a JSON object in a line");
+    }
+    sent = control_send(client, answer);
+    json_decref(answer);
+    json_decref(request);
+    return sent;
+}
+
+/* Answer all whole lines. False: the client is to be dropped. */
+static bool control_work(struct vmm_control_client *client)
+{
+    char *end;
+
+    while ((end = memchr(client->request, '\n', client->request_bytes)) != NULL) {
+        size_t bytes = (size_t)(end - client->request);
+
+        if (!control_answer(client, client->request, bytes)) {
+            return false;
+        }
+        client->request_bytes -= bytes + 1;
+        memmove(client->request, end + 1, client->request_bytes);
+    }
+    return client->request_bytes < sizeof(client->request);
+}
+
+static void control_on_client(void *context, uint32_t events)
+{
+    struct vmm_control_client *client = context;
+    ssize_t got = recv(client->source.fd, client->request + client->request_bytes,
+                       sizeof(client->request) - client->request_bytes, 0);
+
+    (void)events;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got > 0) {
+        client->request_bytes += (size_t)got;
+        if (control_work(client)) {
+            return;
+        }
+    }
+    control_drop(client);
+}
+
+static void control_on_connect(void *context, uint32_t events)
+{
+    struct vmm_control *control = context;
+    struct vmm_control_client *client = control->clients;
+    int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    (void)events;
+    if (fd < 0) {
+        return;
+    }
+    while (client->source.fd >= 0) {
+        if (++client == control->clients + VMM_CONTROL_CLIENTS) {
+            close(fd);
+            return;
+        }
+    }
+    client->control = control;
+    client->source = (struct vmm_source){fd, control_on_client, client};
+    client->request_bytes = 0;
+    if (!vmm_loop_add(control->loop, &client->source, EPOLLIN)) {
+        close(fd);
+        client->source.fd = -1;
+    }
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+/* A socket that a process left behind when it died is in the way; a live one is not ours. */
+static void control_remove_stale(const struct sockaddr_un *address)
+{
+    struct stat status;
+    int fd;
+
+    if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+        return;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
+            errno == ECONNREFUSED) {
+            unlink(address->sun_path);
+        }
+        close(fd);
+    }
+}
+
+static bool control_listen(struct vmm_control *control, const char *path, struct vmm_error *error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    mode_t before;
+    int bound;
+
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        return vmm_fail(error, "the control socket's name is longer than %zu bytes",
+                        sizeof(address.sun_path) - 1);
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    control_remove_stale(&address);
+    control->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    before = umask(0177); /* Mode 0600 from the first moment on. */
+    bound = bind(control->listener.fd, (const struct sockaddr *)&address, sizeof(address));
+    umask(before);
+    if (bound != 0) {
+        return vmm_fail_errno(error, "cannot make the control socket %s", path);
+    }
+    control->path = strdup(path);
+    return (control->path != NULL && listen(control->listener.fd, VMM_CONTROL_CLIENTS) == 0 &&
+            vmm_loop_add(control->loop, &control->listener, EPOLLIN)) ||
+           vmm_fail_errno(error, "cannot listen on the control socket %s", path);
+}
+
+bool vmm_control_init(struct vmm_control *control, struct vmm_loop *loop, const char *path,
+                      void *context, json_t *(*answer)(void *context, const json_t *request),
+                      struct vmm_error *error)
+{
+    uint32_t index;
+
+    *control = (struct vmm_control){.loop = loop, .context = context, .answer = answer};
+    control->listener = (struct vmm_source){-1, control_on_connect, control};
+    for (index = 0; index < VMM_CONTROL_CLIENTS; index++) {
+        control->clients[index].source.fd = -1;
+    }
+    return path == NULL || control_listen(control, path, error);
+}
+
+void vmm_control_deinit(struct vmm_control *control)
+{
+    uint32_t index;
+
+    if (control->loop == NULL) {
+        return;
+    }
+    for (index = 0; index < VMM_CONTROL_CLIENTS; index++) {
+        if (control->clients[index].source.fd >= 0) {
+            control_drop(&control->clients[index]);
+        }
+    }
+    if (control->listener.fd >= 0) {
+        vmm_loop_remove(control->loop, &control->listener);
+        close(control->listener.fd);
+    }
+    if (control->path != NULL) {
+        unlink(control->path);
+        free(control->path);
+    }
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/vmbus/vm/vm_client.h"
+
+#include "tools/vmbus/tool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CLIENT_ROOM 65536u
+
+bool vm_client_open(struct vm_client *client, const char *command, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *client = (struct vm_client){.command = command, .fd = -1};
+    path = path != NULL ? path : getenv("VMBUS_CONTROL");
+    if (path == NULL) {
+        (void)tool_usage(command, "which machine? Give --control PATH or set VMBUS_CONTROL.");
+        return false;
+    }
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        (void)tool_usage(command, "'%s' is too long for a socket's name.", path);
+        return false;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client->fd < 0 ||
+        connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        (void)tool_broken(command, "no machine listens at %s: %s.", path, strerror(errno));
+        vm_client_close(client);
+        return false;
+    }
+    return true;
+}
+
+void vm_client_close(struct vm_client *client)
+{
+    if (client->fd >= 0) {
+        close(client->fd);
+        client->fd = -1;
+    }
+    free(client->answer);
+    client->answer = NULL;
+}
+
+static bool client_send(const struct vm_client *client, const json_t *request)
+{
+    char *text = json_dumps(request, JSON_COMPACT);
+    bool sent = false;
+
+    if (text != NULL) {
+        size_t bytes = strlen(text);
+
+        text[bytes] = '\n';
+        sent = send(client->fd, text, bytes + 1, MSG_NOSIGNAL) == (ssize_t)bytes + 1;
+    }
+    free(text);
+    return sent;
+}
+
+/* A whole line into client->answer. */
+static bool client_receive(struct vm_client *client)
+{
+    size_t used = 0;
+
+    do {
+        ssize_t got;
+
+        if (used == client->answer_room) {
+            char *larger = realloc(client->answer, client->answer_room + CLIENT_ROOM);
+
+            if (larger == NULL) {
+                return false;
+            }
+            client->answer = larger;
+            client->answer_room += CLIENT_ROOM;
+        }
+        got = recv(client->fd, client->answer + used, client->answer_room - used, 0);
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            return false;
+        }
+        used += got > 0 ? (size_t)got : 0;
+    } while (used == 0 || client->answer[used - 1] != '\n');
+    client->answer[used - 1] = '\0';
+    return true;
+}
+
+json_t *vm_client_ask(struct vm_client *client, json_t *request)
+{
+    bool done = request != NULL && client_send(client, request) && client_receive(client);
+    json_t *answer = done ? json_loads(client->answer, 0, NULL) : NULL;
+
+    json_decref(request);
+    if (!json_is_object(answer)) {
+        json_decref(answer);
+        (void)tool_broken(client->command, "the machine is gone.");
+        return NULL;
+    }
+    if (!json_is_true(json_object_get(answer, "ok"))) {
+        (void)tool_broken(client->command, "%s.", vm_client_text(answer, "error"));
+        json_decref(answer);
+        return NULL;
+    }
+    return answer;
+}
+
+json_int_t vm_client_number(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+const char *vm_client_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "-";
+}

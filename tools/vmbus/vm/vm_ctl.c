@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* `vmbus ctl`: ask a running machine for something. */
+#include "tools/vmbus/tool.h"
+#include "tools/vmbus/vm/vm_client.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+struct ctl_options {
+    const char *path;
+    bool force;
+    bool json;
+};
+
+static void ctl_help(void)
+{
+    printf("Usage: vmbus ctl [OPTIONS] REQUEST [ARGUMENT]\n"
+           "\n"
+           "Ask a machine that `vmbus vm --control PATH` runs for something.\n"
+           "\n"
+           "Requests:\n"
+           "  heartbeat        say whether the guest lives\n"
+           "  revoke DEVICE    take a device off the bus, such as heartbeat\n"
+           "  offer DEVICE     put it back\n"
+           "  shutdown [KIND]  ask the guest to power-off (default), restart or hibernate\n"
+           "  unplug           end the machine now\n"
+           "\n"
+           "Options:\n"
+           "      --control PATH  its control socket (default: $VMBUS_CONTROL)\n"
+           "      --force         shutdown: do not let programs object\n"
+           "      --json          the answer as JSON\n"
+           "  -h, --help          this text\n"
+           "\n"
+           "Examples:\n"
+           "  vmbus ctl --control /tmp/vm.sock heartbeat\n"
+           "  vmbus ctl revoke timesync; vmbus ctl offer timesync\n"
+           "  vmbus ctl shutdown restart --force\n"
+           "\n"
+           "Exit status: 0 done, 1 the guest is not alive, 2 wrong arguments, 3 it could not be\n"
+           "done.\n");
+}
+
+/* The request for the words of the command line; NULL: these are none. */
+static json_t *ctl_request(int count, char **words, const struct ctl_options *options)
+{
+    const char *deed = words[0];
+
+    if ((strcmp(deed, "heartbeat") == 0 || strcmp(deed, "unplug") == 0) && count == 1) {
+        return json_pack("{s:s}", "do", deed);
+    }
+    if ((strcmp(deed, "offer") == 0 || strcmp(deed, "revoke") == 0) && count == 2) {
+        return json_pack("{s:s, s:s}", "do", deed, "device", words[1]);
+    }
+    if (strcmp(deed, "shutdown") == 0 && count <= 2) {
+        return json_pack("{s:s, s:s, s:b}", "do", deed, "kind", count == 2 ? words[1] : "power-off",
+                         "force", options->force);
+    }
+    return NULL;
+}
+
+static int ctl_show(const json_t *answer, const struct ctl_options *options)
+{
+    const char *guest = json_string_value(json_object_get(answer, "guest"));
+
+    if (options->json) {
+        json_dumpf(answer, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else if (guest != NULL) {
+        printf("%s, %lld beats\n", guest, (long long)vm_client_number(answer, "beats"));
+    }
+    return guest != NULL && strcmp(guest, "alive") != 0 ? TOOL_FAILED : TOOL_OK;
+}
+
+static int ctl_run(int count, char **words, const struct ctl_options *options)
+{
+    json_t *request = count != 0 ? ctl_request(count, words, options) : NULL;
+    struct vm_client client;
+    json_t *answer;
+    int status;
+
+    if (request == NULL) {
+        return tool_usage("ctl",
+                          count != 0 ? "'%s' is no request, or its arguments are wrong."
+                                     : "what is to be done?",
+                          count != 0 ? words[0] : "");
+    }
+    if (!vm_client_open(&client, "ctl", options->path)) {
+        json_decref(request);
+        return TOOL_BROKEN;
+    }
+    answer = vm_client_ask(&client, request);
+    vm_client_close(&client);
+    status = answer != NULL ? ctl_show(answer, options) : TOOL_BROKEN;
+    json_decref(answer);
+    return status;
+}
+
+int command_ctl(int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"control", required_argument, NULL, 'c'},
+        {"force", no_argument, NULL, 'f'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct ctl_options options = {0};
+    int letter;
+
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+        switch (letter) {
+        case 'c':
+            options.path = optarg;
+            break;
+        case 'f':
+            options.force = true;
+            break;
+        case 'j':
+            options.json = true;
+            break;
+        case 'h':
+            ctl_help();
+            return TOOL_OK;
+        default:
+            return tool_usage("ctl", "there is no option '%s', or it lacks its value.",
+                              argv[optind - 1]);
+        }
+    }
+    return ctl_run(argc - optind, argv + optind, &options);
+}
