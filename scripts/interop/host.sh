@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Guests that we did not write on our host: an unmodified Linux on `vmbus vm`, and our own guest.
+#
+# KERNEL=6.1 (the default) or 6.12, as Debian 12 and its backports have them. --short leaves out what
+# takes long. What is checked, from inside the guest and from outside, is in host-l1.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+# shellcheck source=scripts/interop/debian.sh
+. "$here/debian.sh"
+# shellcheck source=scripts/interop/parts.sh
+. "$here/parts.sh"
+# shellcheck source=scripts/interop/host-linux.sh
+. "$here/host-linux.sh"
+
+build=${BUILD:-build}
+kernel=${KERNEL:-6.1}
+short=${1-}
+log=build-interop/logs/host-$kernel.log
+work=$(mktemp -d "${TMPDIR:-/tmp}/vmbus-host.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+"$build/vmbus" vm --help >/dev/null 2>&1 || die "$build/vmbus has no vm; install acpica-tools, run make"
+[[ -f $build/vmbus-guest.elf ]] || examples/bare-metal/build.sh "$build"
+part_linux "$kernel"
+mkdir -p "${log%/*}" "$work/root/bin"
+
+# The guest's root: the fixed part, our init, and the same once more for kexec.
+cp scripts/interop/host-init "$work/root/init"
+cc -static -O2 -o "$work/root/bin/kexec" tests/interop/kexec.c
+pack "$work/root" "$work/init.gz"
+cat "$linux/base.cpio.gz" "$work/init.gz" >"$work/initrd"
+if [[ -z $short ]]; then
+    cp "$linux/vmlinuz" "$work/root/kernel"
+    cp "$work/initrd" "$work/root/kernel-initrd"
+    pack "$work/root" "$work/init.gz"
+    cat "$linux/base.cpio.gz" "$work/init.gz" >"$work/initrd"
+fi
+
+status=0
+"$here/nested.sh" --add "$build/vmbus" --add "$build/vmbus-guest.elf" --add "$linux/vmlinuz" \
+    --add "$work/initrd" --add "$here/host-l1" --timeout "${TIMEOUT:-900}" -- \
+    host-l1 "$short" | tr -d '\r' | tee "$log" || status=$?
+passed=$(grep -c '^ok: ' "$log" || true)
+failed=$(grep -c '^FAILED: ' "$log" || true)
+if ((status != 0)); then
+    say "the rig failed with $status"
+    failed=$((failed + 1))
+fi
+printf 'Linux %s: %d passed, %d failed\n' "$kernel" "$passed" "$failed"
+((failed == 0))
