@@ -110,7 +110,7 @@ static void acpi_find_s5(const uint8_t *dsdt)
     const uint8_t *end = dsdt + acpi_length(dsdt);
     const uint8_t *p;
 
-    for (p = dsdt + TABLE_HEADER_BYTES + 2; end - p >= 8; p++) {
+    for (p = dsdt + TABLE_HEADER_BYTES + 1; end - p >= 8; p++) {
         const uint8_t *value = p + 4;
 
         if (memcmp(p, "_S5_", 4) != 0 || *value != AML_PACKAGE ||
