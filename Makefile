@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test fuzz interop-guest format pre-push clean help
+.PHONY: all build demo test fuzz interop-guest interop-host format pre-push clean help
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -25,6 +25,10 @@ fuzz: ## every decoder, 60 s each. T=packet for one, SECONDS=600 for longer
 interop-guest: build ## an unmodified Linux as a guest of our host
 	@scripts/setup.sh interop
 	@scripts/interop/guest.sh
+
+interop-host: build ## guests that others wrote on our host: Linux 6.1. KERNEL=6.12 for that
+	@scripts/setup.sh interop
+	@scripts/interop/host.sh
 
 format: ## put every C file into the project's format
 	@scripts/format.sh

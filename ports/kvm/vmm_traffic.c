@@ -26,8 +26,7 @@ static void traffic_failed(void *context, vmb_status status)
 
 static void traffic_released(void *host)
 {
-    struct vmm_traffic *traffic =
-        (struct vmm_traffic *)((uint8_t *)host - offsetof(struct vmm_traffic, host));
+    struct vmm_traffic *traffic = (void *)((uint8_t *)host - offsetof(struct vmm_traffic, host));
 
     vmm_device_released(&traffic->device);
 }
