@@ -2,6 +2,8 @@
 #include "ports/kvm/vmm.h"
 
 #include "ports/kvm/vmm_answers.h"
+#include "ports/kvm/vmm_confine.h"
+#include "ports/kvm/vmm_janitor.h"
 #include "ports/kvm/vmm_traffic.h"
 
 #include <signal.h>
@@ -215,7 +217,13 @@ static void vmm_stop(struct vmm *vmm)
 
 bool vmm_run(struct vmm *vmm, enum vmm_end *out_end, struct vmm_error *error)
 {
+    if (!vmm_janitor_start(vmm->options.control, error)) {
+        return false;
+    }
     vmm_terminal_init(&vmm->terminal, &vmm->loop, &vmm->machine.serial, vmm, vmm_on_key);
+    if (!vmm->options.unconfined && !vmm_confine(vmm->options.user, error)) {
+        return false;
+    }
     do {
         if (!vmm_start(vmm, error)) {
             return false;

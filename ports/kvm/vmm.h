@@ -37,6 +37,8 @@ struct vmm_options {
     const char *control;    /* Path of the control socket; NULL: none. */
     uint32_t traffic_count; /* Traffic devices. */
     uint32_t max_version;   /* Of the bus; 0: the newest. */
+    const char *user;       /* Whom to become if this is root; NULL: nobody. */
+    bool unconfined;        /* Keep root and all system calls: for debuggers. */
     bool no_reboot;         /* A reset ends it all, as a power-off does. */
     struct vmm_listener listener;
 };

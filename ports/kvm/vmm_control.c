@@ -188,8 +188,5 @@ void vmm_control_deinit(struct vmm_control *control)
         vmm_loop_remove(control->loop, &control->listener);
         close(control->listener.fd);
     }
-    if (control->path != NULL) {
-        unlink(control->path);
-        free(control->path);
-    }
+    free(control->path); /* The janitor removes the socket. */
 }

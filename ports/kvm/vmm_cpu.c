@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* Interrupts a CPU that is in the guest; it is blocked nowhere and does nothing. */
@@ -147,7 +148,10 @@ static void *cpu_thread(void *argument)
 {
     struct vmm_cpu *cpu = argument;
     struct vmm_machine *machine = cpu->machine;
+    char name[16];
 
+    snprintf(name, sizeof(name), "cpu %u", cpu->index);
+    prctl(PR_SET_NAME, name);
     while (!atomic_load(&machine->stopping) && atomic_load(&machine->end) == VMM_END_NONE) {
         if (ioctl(cpu->fd, KVM_RUN, 0) == 0) {
             vmm_cpu_on_exit(cpu);
@@ -169,7 +173,6 @@ bool vmm_cpu_start(struct vmm_cpu *cpu, struct vmm_error *error)
     struct sigaction kick = {.sa_handler = cpu_on_kick};
     sigset_t all_but_kick;
     sigset_t before;
-    char name[16];
 
     sigaction(CPU_KICK, &kick, NULL);
     sigfillset(&all_but_kick);
@@ -181,8 +184,6 @@ bool vmm_cpu_start(struct vmm_cpu *cpu, struct vmm_error *error)
     if (!cpu->has_thread) {
         return vmm_fail_errno(error, "cannot start a thread for CPU %u", cpu->index);
     }
-    snprintf(name, sizeof(name), "cpu %u", cpu->index);
-    pthread_setname_np(cpu->thread, name);
     return true;
 }
 

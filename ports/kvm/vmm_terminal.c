@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <termios.h>
@@ -29,24 +28,12 @@ static void terminal_put_back(void)
     }
 }
 
-static void terminal_on_fatal(int number)
-{
-    terminal_put_back();
-    raise(number); /* The handler is gone: see SA_RESETHAND. */
-}
-
 static bool terminal_make_raw(void)
 {
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
-    struct sigaction action = {.sa_handler = terminal_on_fatal, .sa_flags = (int)SA_RESETHAND};
     struct termios raw;
-    size_t index;
 
     if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &terminal_before) != 0) {
         return false;
-    }
-    for (index = 0; index < sizeof(fatal) / sizeof(fatal[0]); index++) {
-        sigaction(fatal[index], &action, NULL);
     }
     atexit(terminal_put_back);
     raw = terminal_before;

@@ -42,7 +42,7 @@ fi
 status=0
 "$here/nested.sh" --add "$build/vmbus" --add "$build/vmbus-guest.elf" --add "$linux/vmlinuz" \
     --add "$work/initrd" --add "$here/host-l1" --timeout "${TIMEOUT:-900}" -- \
-    host-l1 "$short" | tr -d '\r' | tee "$log" || status=$?
+    host-l1 "$short" | sed -u 's/\r//g' | tee "$log" || status=$?
 passed=$(grep -c '^ok: ' "$log" || true)
 failed=$(grep -c '^FAILED: ' "$log" || true)
 if ((status != 0)); then

@@ -33,6 +33,8 @@ int command_vm(int argc, char **argv)
                       .control = options.control,
                       .traffic_count = options.traffic,
                       .max_version = options.version_max,
+                      .user = options.user,
+                      .unconfined = options.unconfined,
                       .no_reboot = options.no_reboot,
                       .listener = vm_report_listener(&report),
                   },

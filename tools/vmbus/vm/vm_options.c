@@ -24,6 +24,8 @@ enum vm_letter {
     VM_JSON = 'j',
     VM_QUIET = 'q',
     VM_VERBOSE = 'v',
+    VM_USER = 'u',
+    VM_UNCONFINED = 'x',
     VM_HELP = 'h'
 };
 
@@ -40,6 +42,8 @@ static const struct option vm_table[] = {
     {"json", no_argument, NULL, VM_JSON},
     {"quiet", no_argument, NULL, VM_QUIET},
     {"verbose", no_argument, NULL, VM_VERBOSE},
+    {"user", required_argument, NULL, VM_USER},
+    {"unconfined", no_argument, NULL, VM_UNCONFINED},
     {"help", no_argument, NULL, VM_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -63,6 +67,8 @@ static void vm_help(void)
         "      --traffic N        offer N traffic devices, for guests that load channels\n"
         "      --version-max V    newest protocol version that the host offers (default 6.0)\n"
         "      --no-reboot        end when the guest restarts, instead of starting it again\n"
+        "      --user NAME        whom to become if started by root (default nobody)\n"
+        "      --unconfined       keep root and every system call, for debuggers\n"
         "      --json             tell what happens as JSON, an object a line\n"
         "      --quiet            tell nothing but errors\n"
         "      --verbose          tell every message on the bus\n"
@@ -148,6 +154,12 @@ static int vm_take(int letter, const char *text, struct vm_options *out)
             return tool_usage("vm", "--traffic is from 1 to %u, not '%s'.", VMM_TRAFFIC_MAX, text);
         }
         out->traffic = (uint32_t)number;
+        return TOOL_OK;
+    case VM_USER:
+        out->user = text;
+        return TOOL_OK;
+    case VM_UNCONFINED:
+        out->unconfined = true;
         return TOOL_OK;
     case VM_NO_REBOOT:
         out->no_reboot = true;

@@ -15,6 +15,8 @@ struct vm_options {
     uint32_t traffic;
     uint64_t memory_bytes;
     uint32_t version_max; /* 0: the newest. */
+    const char *user;
+    bool unconfined;
     bool no_reboot;
     bool json;
     bool quiet;
