@@ -69,13 +69,16 @@ vmb_status vmb_channel_close(struct vmb_channel *channel, vmb_channel_done done,
     if (channel->phase != PHASE_OPEN || channel->guest->state != BUS_CONNECTED) {
         return VMB_ERR_WRONG_STATE;
     }
-    if (channel->modify != MODIFY_NONE) {
-        /* Once the host has heard CloseChannel it answers no ModifyChannel. */
-        vmbi_modify_end(channel, VMB_ERR_GONE);
-    }
     channel->done = done;
     channel->done_context = done_context;
     vmbi_close_begin(channel, VMB_OK);
+    if (channel->modify != MODIFY_NONE) {
+        /*
+         * Once the host has heard CloseChannel it answers no ModifyChannel. Told when the close has
+         * begun: whoever is told may try to close as well.
+         */
+        vmbi_modify_end(channel, VMB_ERR_GONE);
+    }
     return VMB_OK;
 }
 

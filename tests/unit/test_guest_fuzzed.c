@@ -98,6 +98,31 @@ static void a_close_that_cannot_be_posted_does_not_keep_the_rings_gpadl(void **s
     rig_stop(&rig);
 }
 
+static void closing_done(void *context, struct vmb_channel *channel, vmb_status status)
+{
+    (void)context;
+    assert_int_equal(status, VMB_ERR_GONE);
+    assert_int_equal(vmb_channel_close(channel, NULL, NULL), VMB_ERR_WRONG_STATE);
+}
+
+/* The channel stood twice among those that wait for quiet, and its driver was closed twice. */
+static void closing_within_the_end_of_a_move_that_a_close_ends(void **state)
+{
+    struct vmb_channel *channel;
+
+    (void)state;
+    rig_start(&rig, NULL);
+    rig_connect(&rig, VMB_VERSION_5_3, 1);
+    channel = rig_open(&rig, 1, VMB_NOTIFY_DEFERRED);
+    assert_int_equal(vmb_channel_set_target_vp(channel, 2, closing_done, NULL), VMB_OK);
+    assert_int_equal(vmb_channel_close(channel, rig_done, &rig), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_CLOSE_CHANNEL);
+    rig_answer_teardown(&rig);
+    assert_int_equal(rig.closed_count, 1);
+    assert_int_equal(rig.done_status, VMB_OK);
+    rig_stop(&rig);
+}
+
 static void answer_unload(void)
 {
     (void)rig_next(&rig, VMB_MSG_UNLOAD);
@@ -145,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closing_within_opened_ends_both_requests),
+        cmocka_unit_test(closing_within_the_end_of_a_move_that_a_close_ends),
         cmocka_unit_test(suspending_before_all_devices_are_back),
         cmocka_unit_test(a_close_that_cannot_be_posted_does_not_keep_the_rings_gpadl),
     };
