@@ -42,7 +42,7 @@ run() {
     mkdir -p "$found"
     inputs=("$found")
     [[ -d fuzz/corpus/$target ]] && inputs+=("fuzz/corpus/$target")
-    options=(-seed=1 -max_total_time="$seconds" -max_len=$longest -timeout=10 -verbosity=0
+    options=(-seed=1 -max_total_time="$seconds" -max_len="$longest" -timeout=10 -verbosity=0
         -entropic=0 -reload=0
         -print_final_stats=1 -artifact_prefix="build/fuzz/$target-")
     [[ -f fuzz/$target.dict ]] && options+=(-dict="fuzz/$target.dict")
@@ -59,7 +59,7 @@ run() {
         printf "%-16s %10d inputs, %7.0f a second of processor time\n", target, runs, runs / cpu }'
     if [[ -n $grow ]]; then
         mkdir -p "fuzz/corpus/$target"
-        "build/fuzz/fuzz/fuzz_$target" -merge=1 -max_len=$longest -verbosity=0 "fuzz/corpus/$target" \
+        "build/fuzz/fuzz/fuzz_$target" -merge=1 -max_len="$longest" -verbosity=0 "fuzz/corpus/$target" \
             "$found" >"$log" 2>&1
     fi
 }
