@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring reader: from any state that it can be in, any call, while the peer writes anything at any
- * moment, stays within the ring and the buffer and leaves such a state. By induction so does any
- * sequence of calls.
+ * The ring reader: from any state that it can be in, any call, while the peer writes anything at
+ * any moment, stays within the ring and the buffer and leaves such a state. By induction so does
+ * any sequence of calls.
  */
 #define PROOF_WITHOUT_CONTENTS
 #include "proof.h"
