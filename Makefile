@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test fuzz interop-guest interop-host format pre-push clean help
+.PHONY: all build demo test fuzz coverage proof-static interop-guest interop-host format pre-push clean help
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -21,6 +21,14 @@ test: ## everything that CI runs; ends with "N passed, N failed". STEPS="asan ro
 fuzz: ## every decoder, 60 s each. T=packet for one, SECONDS=600 for longer
 	@scripts/setup.sh build test
 	@scripts/fuzz.sh --seconds $(or $(SECONDS),60) $(T)
+
+coverage: ## what the tests reach of src/, by room, and the branches that they do not
+	@scripts/setup.sh build test
+	@scripts/coverage.sh --uncovered
+
+proof-static: ## rings, memory ranges, relids: no undefined access whatever a peer does
+	@scripts/setup.sh build test
+	@scripts/proofs.sh
 
 interop-guest: build ## an unmodified Linux as a guest of our host
 	@scripts/setup.sh interop

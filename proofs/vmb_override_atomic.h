@@ -17,7 +17,7 @@
 #define vmb_atomic_store(object, desired, order) ((void)((object)->value = (desired)))
 #else
 #define vmb_atomic_load(object, order)                                                             \
-    (proof_readable(object, sizeof(*(object))), (__typeof__((object)->value))proof_any())
+    ((__typeof__((object)->value))proof_loaded((uint64_t)(uintptr_t)(object)->value))
 #define vmb_atomic_store(object, desired, order)                                                   \
     (proof_writable(object, sizeof(*(object))), (void)(desired))
 #endif

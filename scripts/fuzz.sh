@@ -59,8 +59,8 @@ run() {
         printf "%-16s %10d inputs, %7.0f a second of processor time\n", target, runs, runs / cpu }'
     if [[ -n $grow ]]; then
         mkdir -p "fuzz/corpus/$target"
-        "build/fuzz/fuzz/fuzz_$target" -merge=1 -max_len="$longest" -verbosity=0 "fuzz/corpus/$target" \
-            "$found" >"$log" 2>&1
+        "build/fuzz/fuzz/fuzz_$target" -merge=1 -use_counters=0 -max_len="$longest" -verbosity=0 \
+            "fuzz/corpus/$target" "$found" >"$log" 2>&1
     fi
 }
 
