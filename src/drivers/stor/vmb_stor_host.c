@@ -43,7 +43,7 @@ static size_t host_round_up(size_t bytes)
 }
 
 /* Where the parts of a controller lie. */
-struct host_layout {
+struct stor_layout {
     uint32_t channel_count;
     uint32_t segment_limit;
     uint32_t header_bytes;
@@ -53,9 +53,9 @@ struct host_layout {
     size_t total_bytes;
 };
 
-static struct host_layout host_layout_of(const struct vmb_stor_host_options *options)
+static struct stor_layout host_layout_of(const struct vmb_stor_host_options *options)
 {
-    struct host_layout layout;
+    struct stor_layout layout;
 
     layout.channel_count = 1 + options->sub_channel_limit;
     layout.segment_limit = options->transfer_limit_bytes / VMB_PAGE_BYTES + 1;
@@ -78,7 +78,7 @@ size_t vmb_stor_host_memory_bytes(const struct vmb_stor_host_options *options)
 }
 
 static void host_init_channel(struct vmb_stor_host *host, uint32_t index,
-                              const struct host_layout *layout, uint8_t *memory)
+                              const struct stor_layout *layout, uint8_t *memory)
 {
     struct vmbi_stor_channel *channel = &host->channels[index];
     uint32_t i;
@@ -104,7 +104,7 @@ vmb_status vmb_stor_host_init(void *memory, size_t memory_bytes,
 {
     struct vmb_stor_host_options own;
     struct vmb_stor_host *host = memory;
-    struct host_layout layout;
+    struct stor_layout layout;
     uint32_t i;
 
     if (!host_options(options, &own) || (uintptr_t)memory % HOST_ALIGN != 0) {
