@@ -40,7 +40,8 @@ table() {
 if [[ -n $fuzz ]]; then
     profile=build/fuzz-coverage
     CC=clang scripts/build.sh "$profile" -Dfuzz=true -Dtests=disabled -Dtools=disabled \
-        -Dc_args=-fprofile-instr-generate,-fcoverage-mapping \
+        -Db_sanitize=address -Db_lundef=false \
+        '-Dc_args=-fprofile-instr-generate -fcoverage-mapping' \
         -Dc_link_args=-fprofile-instr-generate
     objects=()
     for source in fuzz/fuzz_*.c; do
