@@ -54,8 +54,8 @@ if [[ -n $fuzz ]]; then
     merge=$(command -v llvm-profdata-14 llvm-profdata | head -n 1)
     show=$(command -v llvm-cov-14 llvm-cov | head -n 1)
     "$merge" merge -o "$out/fuzz.profdata" "$profile"/*.profraw
-    "$show" report "${objects[@]:1}" -instr-profile="$out/fuzz.profdata" -sources src \
-        -ignore-filename-regex='(fuzz|include)/' | tee "$out/fuzz.txt" | tail -n 1
+    "$show" report "${objects[@]:1}" -instr-profile="$out/fuzz.profdata" \
+        -ignore-filename-regex='(fuzz|include|explore|sim)/' | tee "$out/fuzz.txt" | tail -n 1
     exit 0
 fi
 
