@@ -55,7 +55,7 @@ if [[ -n $fuzz ]]; then
     show=$(command -v llvm-cov-14 llvm-cov | head -n 1)
     "$merge" merge -o "$out/fuzz.profdata" "$profile"/*.profraw
     "$show" report "${objects[@]:1}" -instr-profile="$out/fuzz.profdata" \
-        -ignore-filename-regex='(fuzz|include|explore|sim)/' | tee "$out/fuzz.txt" | tail -n 1
+        -ignore-filename-regex='/(fuzz/[^/]*|include/.*|explore/.*|sim/.*)$' | tee "$out/fuzz.txt" | tail -n 1
     exit 0
 fi
 
