@@ -31,8 +31,8 @@ static inline void memory_disk_init(struct memory_disk *disk, uint64_t bytes)
 {
     memset(disk, 0, sizeof(*disk));
     disk->bytes = bytes;
-    disk->now = calloc(1, bytes);
-    disk->durable = calloc(1, bytes);
+    disk->now = calloc(1, (size_t)bytes);
+    disk->durable = calloc(1, (size_t)bytes);
     if (disk->now == NULL || disk->durable == NULL) {
         abort();
     }
@@ -86,12 +86,13 @@ static inline enum vmb_stor_result memory_disk_do(struct memory_disk *disk, stru
     if (moves) {
         memory_disk_move(disk, io);
     } else if (io->operation == VMB_STOR_FLUSH) {
-        memcpy(disk->durable, disk->now, disk->bytes);
+        memcpy(disk->durable, disk->now, (size_t)disk->bytes);
     } else {
-        memset(disk->now + io->offset_bytes, 0, io->byte_count);
+        memset(disk->now + io->offset_bytes, 0, (size_t)io->byte_count);
     }
     if (io->is_durable) {
-        memcpy(disk->durable + io->offset_bytes, disk->now + io->offset_bytes, io->byte_count);
+        memcpy(disk->durable + io->offset_bytes, disk->now + io->offset_bytes,
+               (size_t)io->byte_count);
     }
     return VMB_STOR_DONE;
 }
