@@ -165,11 +165,11 @@ const struct vmb_host_hooks *vmb_stor_host_hooks(void);
 void *vmb_stor_host_device(struct vmb_stor_host *controller, uint32_t index);
 
 /**
- * The controller of a device.
+ * The options.context of the controller that a device belongs to.
  *
  * Context: any.
  */
-struct vmb_stor_host *vmb_stor_host_of_device(void *device);
+void *vmb_stor_host_context(void *device);
 
 /**
  * Go on with what waits for jobs: closes, and sub-channels. On a bus, hooks.control calls it as

@@ -276,9 +276,9 @@ void *vmb_stor_host_device(struct vmb_stor_host *controller, uint32_t index)
     return &controller->channels[index];
 }
 
-struct vmb_stor_host *vmb_stor_host_of_device(void *device)
+void *vmb_stor_host_context(void *device)
 {
-    return ((struct vmbi_stor_channel *)device)->host;
+    return ((struct vmbi_stor_channel *)device)->host->options.context;
 }
 
 uint16_t vmb_stor_host_version(const struct vmb_stor_host *controller)
