@@ -115,6 +115,24 @@ static bool vmm_init_signals(struct vmm *vmm, struct vmm_error *error)
            vmm_fail_errno(error, "cannot take signals");
 }
 
+static bool vmm_init_devices(struct vmm *vmm, struct vmm_error *error)
+{
+    struct vmm_services_events services = {
+        .context = vmm, .heartbeat = vmm_on_heartbeat, .shutdown = vmm_on_shutdown};
+    struct vmm_storage_options storage = {
+        .loop = &vmm->loop,
+        .memory = &vmm->machine.memory,
+        .cpu_count = vmm->options.cpu_count,
+        .disks = vmm->options.disks,
+        .disk_count = vmm->options.disk_count,
+    };
+
+    vmm->devices.host = vmm->bus.host;
+    return vmm_services_init(&vmm->services, &vmm->devices, &vmm->machine.kvm, &services, error) &&
+           vmm_storage_add(&vmm->devices, &storage, &vmm->storage, error) &&
+           vmm_traffic_add(&vmm->devices, vmm->options.traffic_count, error);
+}
+
 static bool vmm_init_bus(struct vmm *vmm, struct vmm_error *error)
 {
     struct vmm_bus_options bus = {
@@ -130,16 +148,10 @@ static bool vmm_init_bus(struct vmm *vmm, struct vmm_error *error)
         .log = vmm->options.listener.log,
         .log_context = vmm->options.listener.context,
     };
-    struct vmm_services_events services = {
-        .context = vmm, .heartbeat = vmm_on_heartbeat, .shutdown = vmm_on_shutdown};
 
-    if (!vmm_bus_init(&vmm->bus, &bus, error) ||
-        !vmm_synic_connect(&vmm->machine.synic, vmm->bus.host, error)) {
-        return false;
-    }
-    vmm->devices.host = vmm->bus.host;
-    return vmm_services_init(&vmm->services, &vmm->devices, &vmm->machine.kvm, &services, error) &&
-           vmm_traffic_add(&vmm->devices, vmm->options.traffic_count, error);
+    return vmm_bus_init(&vmm->bus, &bus, error) &&
+           vmm_synic_connect(&vmm->machine.synic, vmm->bus.host, error) &&
+           vmm_init_devices(vmm, error);
 }
 
 bool vmm_init(struct vmm *vmm, const struct vmm_options *options, struct vmm_error *error)

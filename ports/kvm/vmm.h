@@ -12,6 +12,7 @@
 #include "ports/kvm/vmm_loop.h"
 #include "ports/kvm/vmm_machine.h"
 #include "ports/kvm/vmm_services.h"
+#include "ports/kvm/vmm_storage.h"
 #include "ports/kvm/vmm_terminal.h"
 
 /* What happens, for whoever shows it. Loop's thread, but for `log`: any. Each may be NULL. */
@@ -34,12 +35,14 @@ struct vmm_options {
     const char *command_line;
     uint32_t cpu_count;
     uint64_t memory_bytes;
-    const char *control;    /* Path of the control socket; NULL: none. */
-    uint32_t traffic_count; /* Traffic devices. */
-    uint32_t max_version;   /* Of the bus; 0: the newest. */
-    const char *user;       /* Whom to become if this is root; NULL: nobody. */
-    bool unconfined;        /* Keep root and all system calls: for debuggers. */
-    bool no_reboot;         /* A reset ends it all, as a power-off does. */
+    const char *control;      /* Path of the control socket; NULL: none. */
+    uint32_t traffic_count;   /* Traffic devices. */
+    const char *const *disks; /* As in struct vmm_storage_options. */
+    uint32_t disk_count;
+    uint32_t max_version; /* Of the bus; 0: the newest. */
+    const char *user;     /* Whom to become if this is root; NULL: nobody. */
+    bool unconfined;      /* Keep root and all system calls: for debuggers. */
+    bool no_reboot;       /* A reset ends it all, as a power-off does. */
     struct vmm_listener listener;
 };
 
@@ -50,6 +53,7 @@ struct vmm {
     struct vmm_bus bus;
     struct vmm_devices devices;
     struct vmm_services services;
+    struct vmm_storage *storage;
     struct vmm_terminal terminal;
     struct vmm_control control;
     struct vmm_source signals;

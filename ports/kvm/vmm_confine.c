@@ -76,6 +76,11 @@ static const int confine_allowed[] = {
     SCMP_SYS(sendto),
     SCMP_SYS(write),
     SCMP_SYS(writev),
+    /* Disks: rings that can do nothing but read, write and the like; connections to NBD servers. */
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(shutdown),
     /* Memory; mmap and mprotect are below. fallocate clears the guest's. */
     SCMP_SYS(brk),
     SCMP_SYS(fallocate),

@@ -17,6 +17,7 @@
 #define NBD_BLOCK_BYTES_MAX 4096u
 #define NBD_DISCARD_BYTES   4096u
 #define NBD_ZERO_BYTES      (1u << 20)
+#define NBD_GOODBYE_MS      1000
 
 struct nbd_job;
 
@@ -238,7 +239,10 @@ static void nbd_close_disk(struct vmm_disk *disk)
     struct nbd_disk *own = (struct nbd_disk *)disk;
 
     if (own->nbd != NULL) {
-        (void)nbd_shutdown(own->nbd, 0);
+        /* A server that does not answer any more keeps nobody. */
+        if (nbd_aio_is_ready(own->nbd) > 0 && nbd_aio_disconnect(own->nbd, 0) == 0) {
+            (void)nbd_poll(own->nbd, NBD_GOODBYE_MS);
+        }
         nbd_close(own->nbd);
     }
     if (disk->fd >= 0) {

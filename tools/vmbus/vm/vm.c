@@ -32,6 +32,8 @@ int command_vm(int argc, char **argv)
                       .memory_bytes = options.memory_bytes,
                       .control = options.control,
                       .traffic_count = options.traffic,
+                      .disks = options.disks,
+                      .disk_count = options.disk_count,
                       .max_version = options.version_max,
                       .user = options.user,
                       .unconfined = options.unconfined,

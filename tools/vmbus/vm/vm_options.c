@@ -19,6 +19,7 @@ enum vm_letter {
     VM_MEMORY = 'm',
     VM_CONTROL = 's',
     VM_TRAFFIC = 't',
+    VM_DISK = 'd',
     VM_VERSION_MAX = 'n',
     VM_NO_REBOOT = 'r',
     VM_JSON = 'j',
@@ -37,6 +38,7 @@ static const struct option vm_table[] = {
     {"memory", required_argument, NULL, VM_MEMORY},
     {"control", required_argument, NULL, VM_CONTROL},
     {"traffic", required_argument, NULL, VM_TRAFFIC},
+    {"disk", required_argument, NULL, VM_DISK},
     {"version-max", required_argument, NULL, VM_VERSION_MAX},
     {"no-reboot", no_argument, NULL, VM_NO_REBOOT},
     {"json", no_argument, NULL, VM_JSON},
@@ -63,6 +65,11 @@ static void vm_help(void)
         "      --append TEXT      its command line\n"
         "      --cpus N           processors, 1 to %u (default 1)\n"
         "      --memory SIZE      memory, such as 512M or 2G (default 512M)\n"
+        "      --disk FILE        a disk: a raw file or a block device; or an NBD server's export, "
+        "as\n"
+        "                         nbd://HOST/NAME or nbd+unix:///?socket=PATH. FILE,ro: "
+        "read-only;\n"
+        "                         FILE,direct: past the page cache. Each one more is the next LUN\n"
         "      --control PATH     a socket for vmbus ls, vmbus top and vmbus ctl\n"
         "      --traffic N        offer N traffic devices, for guests that load channels\n"
         "      --version-max V    newest protocol version that the host offers (default 6.0)\n"
@@ -83,6 +90,7 @@ static void vm_help(void)
         "\n"
         "Examples:\n"
         "  vmbus vm --kernel /boot/vmlinuz --initrd /boot/initrd.img --append console=ttyS0\n"
+        "  vmbus vm --kernel vmlinuz --append 'console=ttyS0 root=/dev/sda' --disk root.img\n"
         "  vmbus vm --kernel build/vmbus-guest.elf --cpus 4\n"
         "\n"
         "Exit status: 0 the guest powered off or the plug was pulled, 1 the guest died, 2 wrong\n"
@@ -148,6 +156,12 @@ static int vm_take(int letter, const char *text, struct vm_options *out)
                                 text);
     case VM_CONTROL:
         out->control = text;
+        return TOOL_OK;
+    case VM_DISK:
+        if (out->disk_count == VMM_DISKS_MAX) {
+            return tool_usage("vm", "there are at most %u disks.", VMM_DISKS_MAX);
+        }
+        out->disks[out->disk_count++] = text;
         return TOOL_OK;
     case VM_TRAFFIC:
         if (!tool_parse_number(text, 1, VMM_TRAFFIC_MAX, &number)) {

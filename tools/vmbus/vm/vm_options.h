@@ -3,6 +3,8 @@
 #ifndef VMB_VM_OPTIONS_H
 #define VMB_VM_OPTIONS_H
 
+#include "ports/kvm/vmm_storage.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +15,8 @@ struct vm_options {
     const char *control;
     uint32_t cpus;
     uint32_t traffic;
+    const char *disks[VMM_DISKS_MAX];
+    uint32_t disk_count;
     uint64_t memory_bytes;
     uint32_t version_max; /* 0: the newest. */
     const char *user;
