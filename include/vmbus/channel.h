@@ -160,6 +160,7 @@ struct vmb_gpadl {
 
     /* Private from here on. */
     uint8_t state;
+    bool exposed; /* By the port, which is to conceal it. */
     struct vmb_post post;
     struct vmb_channel *channel;
     struct vmb_gpadl *next; /* Of the GPADLs that the host knows or is being told of. */

@@ -35,6 +35,14 @@ VMB_BEGIN_DECLS
 /** A bus as its guest sees it. Opaque; lives in the memory given to vmb_guest_init(). */
 struct vmb_guest;
 
+/** Who gets to see memory that is given to a channel's device; see <vmbus/paravisor.h>. */
+enum vmb_exposure {
+    /** The host: in a confidential VM the pages must be host-visible and hold no secret. */
+    VMB_EXPOSURE_HOST = 0,
+    /** The paravisor only: the pages stay private and need no bounce buffer. */
+    VMB_EXPOSURE_PARAVISOR = 1
+};
+
 /** What a guest needs from you. Zero it, fill it, keep it alive as long as the guest. */
 struct vmb_guest_platform {
     uint32_t struct_bytes; /**< sizeof this struct: lets it grow without breaking you. */
@@ -84,6 +92,18 @@ struct vmb_guest_platform {
     void VMB_SHARED *(*map_host_page)(void *context, vmb_gpa address);
     /** One line, no newline, at most 128 bytes. Rate-limited where a peer causes it. */
     vmb_log_function log;
+    /**
+     * A device is about to be given these ranges as @p gpadl: see to it that whom @p exposure names
+     * can reach them, and that they do not move if @p pinned. VMB_OK; anything else is what
+     * vmb_channel_gpadl_create() returns. NULL: they are as they have to be. Control plane only.
+     */
+    vmb_status (*expose)(void *context, const struct vmb_gpadl *gpadl, enum vmb_exposure exposure,
+                         bool pinned, const struct vmb_gpadl_range *ranges, uint32_t range_count);
+    /**
+     * The device has let go of them for certain: they may be private again. Not called when the bus
+     * is left with the GPADL still there, nor after VMB_ERR_STILL_SHARED. Control plane only.
+     */
+    void (*conceal)(void *context, const struct vmb_gpadl *gpadl);
 };
 
 /** What the bus tells you. All from the control plane, so each may call control-plane functions. */
@@ -119,17 +139,22 @@ struct vmb_guest_events {
 
 /** Limits and wishes. Zero means the default, for every field. */
 struct vmb_guest_options {
-    uint32_t struct_bytes;        /**< sizeof this struct. */
-    uint32_t vp_count;            /**< VP indices are below it; 1 to 4096. Default 1. */
-    uint32_t channel_limit;       /**< Channels at once, 1 to 2047. Default 2047. */
-    uint32_t max_version;         /**< Highest version to ask for. Default VMB_VERSION_6_0. */
-    uint32_t min_version;         /**< Lowest version to accept. Default VMB_VERSION_0_13. */
-    uint32_t features;            /**< VMB_FEATURE_* wanted of a 6.0 host. Default none. */
-    uint32_t connect_vp;          /**< VP that receives all messages (version 3.0 on). Default 0. */
-    struct vmb_guid client_id;    /**< With VMB_FEATURE_CLIENT_ID. */
-    uint64_t request_timeout_ns;  /**< For each answer of the host. Default 10 s. */
-    uint64_t unload_timeout_ns;   /**< The host may flush disks first. Default 100 s. */
-    uint64_t post_retry_first_ns; /**< First wait after VMB_ERR_RETRY, doubling. Default 1 us. */
+    uint32_t struct_bytes;  /**< sizeof this struct. */
+    uint32_t vp_count;      /**< VP indices are below it; 1 to 4096. Default 1. */
+    uint32_t channel_limit; /**< Channels at once, 1 to 2047. Default 2047. */
+    uint32_t max_version;   /**< Highest version to ask for. Default VMB_VERSION_6_0. */
+    uint32_t min_version;   /**< Lowest version to accept. Default VMB_VERSION_0_13. */
+    uint32_t features;      /**< VMB_FEATURE_* wanted of a 6.0 host. Default none. */
+    uint32_t connect_vp;    /**< VP that receives all messages (version 3.0 on). Default 0. */
+    /**
+     * SINT of messages and events, 1 to 15; 0 means 2, which every host serves. Hosts below 5.0
+     * know no other and are not asked; those from 5.0 on may refuse (on that SINT).
+     */
+    uint32_t sint;
+    struct vmb_guid client_id;      /**< With VMB_FEATURE_CLIENT_ID. */
+    uint64_t request_timeout_ns;    /**< For each answer of the host. Default 10 s. */
+    uint64_t unload_timeout_ns;     /**< The host may flush disks first. Default 100 s. */
+    uint64_t post_retry_first_ns;   /**< First wait after VMB_ERR_RETRY, doubling. Default 1 us. */
     uint64_t post_retry_longest_ns; /**< Where doubling stops. Default 256 ms. */
     uint32_t post_retry_limit;      /**< Tries before a post counts as failed. Default 100. */
 };
@@ -159,9 +184,12 @@ struct vmb_guest_counters {
     uint64_t messages_malformed;  /**< Too short, or contents that cannot be. */
     uint64_t messages_unknown;    /**< Not a number of this version. */
     uint64_t messages_unexpected; /**< Known, but nothing waited for it; duplicates. */
+    uint64_t messages_untrusted;  /**< The host's, while a paravisor serves the bus. */
     uint64_t messages_posted;
     uint64_t post_retries;
-    uint64_t offers_refused; /**< Relid out of range or in use, or the channel limit reached. */
+    /** Relid out of range or in use, the channel limit reached, flags that contradict each other.
+     */
+    uint64_t offers_refused;
     uint64_t rescinds;
     uint64_t requests_timed_out;
     uint64_t flags_forgotten; /**< Event flags of a relid's earlier life, cleared at an open. */

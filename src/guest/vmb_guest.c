@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest in its caller's memory: sizes, beginning, end, VPs, and what can be asked about it. */
 #include <vmbus/guest.h>
+#include <vmbus/hv.h>
 
 #include "guest/vmb_guest_state.h"
 
@@ -32,11 +33,12 @@ static bool guest_options(const struct vmb_guest_options *given, struct vmb_gues
     GUEST_DEFAULT(post_retry_first_ns, GUEST_DEFAULT_RETRY_FIRST_NS);
     GUEST_DEFAULT(post_retry_longest_ns, GUEST_DEFAULT_RETRY_LONGEST_NS);
     GUEST_DEFAULT(post_retry_limit, GUEST_DEFAULT_RETRY_LIMIT);
+    GUEST_DEFAULT(sint, VMB_HV_SINT_VMBUS);
 #undef GUEST_DEFAULT
     return out->vp_count <= GUEST_MAX_VPS && out->channel_limit < VMB_RELID_COUNT &&
-           out->connect_vp < out->vp_count && vmb_version_known(out->max_version) &&
-           vmb_version_known(out->min_version) && out->min_version <= out->max_version &&
-           (out->features & ~VMB_FEATURE_ALL) == 0;
+           out->connect_vp < out->vp_count && out->sint < VMB_HV_SINT_COUNT &&
+           vmb_version_known(out->max_version) && vmb_version_known(out->min_version) &&
+           out->min_version <= out->max_version && (out->features & ~VMB_FEATURE_ALL) == 0;
 }
 
 static size_t guest_round(size_t bytes)

@@ -37,7 +37,7 @@ void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go)
     close_add_counters(&channel->rx_past, &channel->endpoint.rx.counters);
     vmb_memset(&channel->endpoint, 0, sizeof(channel->endpoint));
     if (host_let_go) {
-        guest->platform.unshare_pages(guest->platform.context, &channel->ring_pages);
+        vmbi_rings_unshare(channel);
     } else {
         guest->counters.pages_leaked += channel->ring_pages.page_count;
         vmbi_guest_log(guest, VMB_LOG_WARNING, "the host may still hold the rings: not reused",

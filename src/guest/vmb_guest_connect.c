@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Coming onto the bus and leaving it: negotiation downwards over all versions, and Unload. */
+#include <vmbus/hv.h>
+
 #include "guest/vmb_guest_state.h"
 
 /* The contact pages, in the order in which they were shared. */
@@ -39,10 +41,14 @@ static void contact_unshare(struct vmb_guest *guest)
     guest->contact_doubtful = false;
 }
 
-/* Hosts below 3.0 send every message to VP 0; one that is not started would never see them. */
+/*
+ * Hosts below 3.0 send every message to VP 0; one that is not started would never see them. Those
+ * below 5.0 know one SINT only.
+ */
 static bool contact_version_allowed(const struct vmb_guest *guest, uint32_t version)
 {
-    if (version < guest->options.min_version) {
+    if (version < guest->options.min_version ||
+        (version < VMB_VERSION_5_0 && guest->options.sint != VMB_HV_SINT_VMBUS)) {
         return false;
     }
     return version >= VMB_VERSION_3_0 || guest->options.connect_vp == 0;
@@ -72,9 +78,12 @@ static void contact_end(struct vmb_guest *guest, vmb_status status)
 
 vmb_status vmbi_connect(struct vmb_guest *guest, uint32_t version)
 {
-    if (guest->state != BUS_DISCONNECTED ||
-        guest->vps[guest->options.connect_vp].service != VP_IN ||
-        !contact_version_allowed(guest, version)) {
+    struct guest_vp *vp = &guest->vps[guest->options.connect_vp];
+
+    if (guest->state != BUS_DISCONNECTED || vp->service != VP_IN ||
+        !contact_version_allowed(guest, version) ||
+        (vmbi_has_paravisor(guest) &&
+         vmb_atomic_load(&vp->paravisor_slot, VMB_RELAXED) == NULL)) { /* Where it answers. */
         return VMB_ERR_WRONG_STATE;
     }
     if (guest->platform.share_pages(guest->platform.context, CONTACT_PAGES,
@@ -107,6 +116,13 @@ vmb_status vmb_guest_connect(struct vmb_guest *guest)
     return vmbi_connect(guest, guest->options.max_version);
 }
 
+/* What to ask a 6.0 host for. */
+uint32_t vmbi_contact_features(const struct vmb_guest *guest)
+{
+    return vmbi_has_paravisor(guest) ? guest->options.features
+                                     : guest->options.features & ~VMB_FEATURE_CONFIDENTIAL;
+}
+
 void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message)
 {
     struct vmb_msg_initiate_contact *contact = &message->u.initiate_contact;
@@ -115,9 +131,9 @@ void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message)
     contact->requested_version = guest->asking_version;
     contact->target_message_vp = guest->options.connect_vp;
     contact->interrupt_page_gpa = contact_gpa(guest, CONTACT_INTERRUPT_PAGE);
-    contact->target_sint = GUEST_SINT;
+    contact->target_sint = (uint8_t)guest->options.sint;
     contact->requested_features =
-        guest->asking_version >= VMB_VERSION_6_0 ? guest->options.features : 0;
+        guest->asking_version >= VMB_VERSION_6_0 ? vmbi_contact_features(guest) : 0;
     contact->parent_to_child_gpa = contact_gpa(guest, CONTACT_MONITOR_TO_GUEST);
     contact->child_to_parent_gpa = contact_gpa(guest, CONTACT_MONITOR_TO_HOST);
     contact->client_guid = guest->options.client_id;
@@ -176,7 +192,7 @@ static void contact_accepted(struct vmb_guest *guest,
     guest->message_connection = guest->version >= VMB_VERSION_5_0 ? response->message_connection_id
                                                                   : VMB_CONNECTION_MESSAGE;
     guest->features = guest->version >= VMB_VERSION_6_0
-                          ? response->supported_features & guest->options.features
+                          ? response->supported_features & vmbi_contact_features(guest)
                           : 0;
     if (guest->version < VMB_VERSION_2_4) {
         /* Release: the page is zero, and flag 0 means it from the first offer on. */

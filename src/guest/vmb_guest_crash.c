@@ -9,21 +9,23 @@
 
 #include "guest/vmb_guest_state.h"
 
-/* Look into one slot. True if it held UnloadComplete; everything else is thrown away. */
-static bool crash_look(struct vmb_guest *guest, uint32_t vp, void *slot)
+/* Look into a slot. True if it held UnloadComplete; everything else is thrown away. */
+static bool crash_look(struct vmb_guest *guest, uint32_t vp, bool paravisor)
 {
+    void *slot = paravisor ? vmb_atomic_load(&guest->vps[vp].paravisor_slot, VMB_ACQUIRE)
+                           : vmb_atomic_load(&guest->vps[vp].slot, VMB_ACQUIRE);
     struct vmb_hv_message message;
     bool end_of_message = false;
     struct vmb_message decoded;
 
-    if (vmb_hv_slot_take(slot, &message, &end_of_message) != VMB_OK) {
+    if (slot == NULL || vmb_hv_slot_take(slot, &message, &end_of_message) != VMB_OK) {
         return false;
     }
     if (end_of_message) {
         /* Best effort: the register is the owner's, which may never run again. */
-        guest->platform.end_of_message(guest->platform.context, vp);
+        vmbi_end_of_message(guest, vp, paravisor);
     }
-    return message.type == VMB_SYNIC_MESSAGE_TYPE &&
+    return paravisor == vmbi_has_paravisor(guest) && message.type == VMB_SYNIC_MESSAGE_TYPE &&
            vmb_message_decode(message.payload, message.payload_bytes, VMB_HOST_TO_GUEST,
                               guest->version, guest->features, &decoded) == VMB_OK &&
            decoded.number == VMB_MSG_UNLOAD_COMPLETE;
@@ -41,8 +43,7 @@ static vmb_status crash_say_unload(struct vmb_guest *guest)
     status = vmb_message_encode(&message, guest->version, guest->features, bytes, sizeof(bytes),
                                 &byte_count);
     if (status == VMB_OK) {
-        status = guest->platform.post_message(guest->platform.context, guest->message_connection,
-                                              bytes, byte_count);
+        status = vmbi_post_message(guest, guest->message_connection, bytes, byte_count);
     }
     if (status == VMB_OK) {
         guest->crash_said = true;
@@ -66,11 +67,8 @@ vmb_status vmb_guest_crash_unload(struct vmb_guest *guest)
         guest->crash_deadline_ns = now_ns + guest->options.unload_timeout_ns;
     }
     for (vp = 0; vp < guest->options.vp_count; vp++) {
-        void *slot = vmb_atomic_load(&guest->vps[vp].slot, VMB_ACQUIRE);
-
-        if (slot != NULL && crash_look(guest, vp, slot)) {
-            done = true;
-        }
+        done = crash_look(guest, vp, false) || done;
+        done = crash_look(guest, vp, true) || done;
     }
     if (done && guest->crash_said) {
         guest->version = 0;

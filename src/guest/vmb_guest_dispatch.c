@@ -116,12 +116,19 @@ static uint32_t dispatch_flags(struct vmb_guest *guest, struct guest_vp *vp, uin
     return work;
 }
 
+/* Whether the paravisor has left a message. Relaxed as its flags: stored before them. */
+static bool dispatch_second_slot(struct guest_vp *vp)
+{
+    return vmb_hv_slot_occupied(vmb_atomic_load(&vp->paravisor_slot, VMB_RELAXED));
+}
+
 uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp_index)
 {
     struct guest_vp *vp;
     uint32_t work = VMB_GUEST_WORK_NONE;
     void *flags;
     void *slot;
+    void *second_flags;
 
     if (vp_index >= guest->options.vp_count) {
         return VMB_GUEST_WORK_NONE;
@@ -135,10 +142,18 @@ uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp_index)
     }
     /* Events before messages, as Windows and Linux do: a rescind must not overtake its events. */
     work |= dispatch_flags(guest, vp, vp_index, flags);
+    /*
+     * Two SynICs may interrupt this VP, and nothing says which one did. Relaxed: stored before the
+     * flags that were loaded with acquire, see vmb_guest_vp_start_paravisor().
+     */
+    second_flags = vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED);
+    if (second_flags != NULL) {
+        work |= dispatch_flags(guest, vp, vp_index, second_flags);
+    }
     if ((work & VMB_GUEST_WORK_RUN) != 0 && guest->platform.run_ready != NULL) {
         guest->platform.run_ready(guest->platform.context, vp_index);
     }
-    if (vmb_hv_slot_occupied(slot)) {
+    if (vmb_hv_slot_occupied(slot) || (second_flags != NULL && dispatch_second_slot(vp))) {
         vmbi_count(&vp->messages);
         work |= VMB_GUEST_WORK_POLL;
         vmb_atomic_store(&guest->message_waiting, 1, VMB_RELEASE);

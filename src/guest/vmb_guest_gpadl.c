@@ -71,11 +71,14 @@ void vmbi_gpadl_abandon(struct vmb_gpadl *gpadl)
     gpadl_unlink(gpadl->channel->guest, gpadl);
 }
 
-/* The host does not know it (any more): the memory is the owner's. */
+/* The host does not know it (any more): the memory is the owner's, unless it says otherwise. */
 static void gpadl_gone(struct vmb_gpadl *gpadl, vmb_status status)
 {
     struct vmb_channel *channel = gpadl->channel;
 
+    if (status != VMB_ERR_STILL_SHARED && channel->guest->state == BUS_CONNECTED) {
+        vmbi_conceal(gpadl);
+    }
     gpadl_unlink(channel->guest, gpadl);
     gpadl_tell(gpadl, status);
     if (channel->guest->state == BUS_CONNECTED) {
@@ -135,10 +138,20 @@ vmb_status vmb_channel_gpadl_create(struct vmb_channel *channel, struct vmb_gpad
                                     const struct vmb_gpadl_range *ranges, uint32_t range_count,
                                     vmb_gpadl_done done, void *done_context)
 {
+    vmb_status status;
+
     if (channel->rescinded || channel->guest->state != BUS_CONNECTED) {
         return VMB_ERR_WRONG_STATE;
     }
-    return vmbi_gpadl_create(channel, gpadl, ranges, range_count, done, done_context);
+    status = vmbi_gpadl_create(channel, gpadl, ranges, range_count, done, done_context);
+    if (status == VMB_OK) {
+        status = vmbi_expose(gpadl);
+        if (status != VMB_OK) {
+            vmbi_post_cancel(channel->guest, &gpadl->post);
+            gpadl_unlink(channel->guest, gpadl);
+        }
+    }
+    return status;
 }
 
 vmb_status vmb_channel_gpadl_teardown(struct vmb_gpadl *gpadl, vmb_gpadl_done done,

@@ -23,7 +23,7 @@ bool vmbi_monitor_signal(struct vmb_channel *channel)
     uint32_t id = channel->offer.monitor_id;
     void *page;
 
-    if (!channel->monitored || !monitor_usable(channel)) {
+    if (!channel->monitored || channel->private_ring || !monitor_usable(channel)) {
         return false;
     }
     page = vmb_atomic_load(&channel->guest->monitor_page, VMB_ACQUIRE);

@@ -75,6 +75,7 @@ static void offer_resumed(struct vmb_channel *channel, const struct vmb_msg_offe
     channel->relid = offer->relid;
     channel->phase = PHASE_OFFERED;
     vmbi_relid_map(guest, channel);
+    (void)vmbi_paravisor_offer(channel); /* What is impossible is not confidential. */
     if (guest->events.resumed != NULL) {
         guest->events.resumed(guest->events.context, channel);
     }
@@ -105,8 +106,9 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
         return;
     }
     vmbi_relid_map(guest, channel);
-    if (offer->subchannel_index != 0 && vmb_channel_primary(channel) == NULL) {
-        /* A further channel of a device that we do not have, or no longer: give it back. */
+    if (!vmbi_paravisor_offer(channel) ||
+        (offer->subchannel_index != 0 && vmb_channel_primary(channel) == NULL)) {
+        /* Impossible, or of a device that we do not have, or no longer: give it back. */
         guest->counters.offers_refused++;
         channel->rescinded = true;
         channel->rescind_told = true;

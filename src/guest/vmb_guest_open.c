@@ -51,7 +51,7 @@ static void open_ring_doorbell(void *context)
         /* Release: the host that finds the bit finds the packet. */
         (void)vmbi_shm_fetch_or(page, relid / 32u * 4u, 1u << (relid % 32u), VMB_RELEASE);
     }
-    guest->platform.signal_event(guest->platform.context, channel->offer.connection_id, 0);
+    vmbi_signal_event(channel);
 }
 
 static vmb_status open_make_endpoint(struct vmb_channel *channel)
@@ -152,11 +152,9 @@ vmb_status vmb_channel_open(struct vmb_channel *channel,
     if (page_count > VMB_GPADL_MAX_PAGES) {
         return VMB_ERR_INVALID_ARGUMENT;
     }
-    status = guest->platform.share_pages(guest->platform.context, (uint32_t)page_count,
-                                         &channel->ring_pages);
+    status = vmbi_rings_share(channel, (uint32_t)page_count);
     if (status != VMB_OK) {
-        channel->ring_pages.base = NULL;
-        return VMB_ERR_NO_MEMORY;
+        return status;
     }
     open_take_wishes(channel, options);
     if (open_make_endpoint(channel) != VMB_OK) {

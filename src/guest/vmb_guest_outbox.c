@@ -205,8 +205,7 @@ static vmb_status outbox_post(struct vmb_guest *guest, struct vmb_post *post)
     if (status != VMB_OK) {
         return status;
     }
-    return guest->platform.post_message(guest->platform.context, outbox_connection(guest, post),
-                                        bytes, byte_count);
+    return vmbi_post_message(guest, outbox_connection(guest, post), bytes, byte_count);
 }
 
 /* Post what is due. True: there is more, at once. */

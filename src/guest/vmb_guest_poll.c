@@ -104,9 +104,10 @@ static void poll_message(struct vmb_guest *guest, const struct vmb_hv_message *r
         guest->counters.messages_unknown++; /* A timer's, or nothing that VMBus knows. */
         return;
     }
-    status = vmb_message_decode(raw->payload, raw->payload_bytes, VMB_HOST_TO_GUEST,
-                                contacting ? guest->asking_version : guest->version,
-                                contacting ? guest->options.features : guest->features, &message);
+    status =
+        vmb_message_decode(raw->payload, raw->payload_bytes, VMB_HOST_TO_GUEST,
+                           contacting ? guest->asking_version : guest->version,
+                           contacting ? vmbi_contact_features(guest) : guest->features, &message);
     if (status == VMB_ERR_UNKNOWN) {
         guest->counters.messages_unknown++;
         return;
@@ -128,10 +129,14 @@ static void poll_message(struct vmb_guest *guest, const struct vmb_hv_message *r
     }
 }
 
-/* Empty one VP's slot, message by message: the hypervisor refills it when told (EOM). */
-static bool poll_slot(struct vmb_guest *guest, uint32_t vp, void *slot, uint32_t *budget)
+/*
+ * Empty one of a VP's slots, message by message: it is refilled when its SynIC is told (EOM). What
+ * the hypervisor's holds while a paravisor serves the bus is of nobody that we trust.
+ */
+static bool poll_slot(struct vmb_guest *guest, uint32_t vp, void *slot, bool paravisor,
+                      uint32_t *budget)
 {
-    while (*budget > 0) {
+    while (slot != NULL && *budget > 0) {
         struct vmb_hv_message message;
         bool end_of_message = false;
         vmb_status status = vmb_hv_slot_take(slot, &message, &end_of_message);
@@ -141,11 +146,15 @@ static bool poll_slot(struct vmb_guest *guest, uint32_t vp, void *slot, uint32_t
         }
         (*budget)--;
         if (end_of_message) {
-            guest->platform.end_of_message(guest->platform.context, vp);
+            vmbi_end_of_message(guest, vp, paravisor);
         }
-        poll_message(guest, &message);
+        if (paravisor == vmbi_has_paravisor(guest)) {
+            poll_message(guest, &message);
+        } else {
+            guest->counters.messages_untrusted++;
+        }
     }
-    return true;
+    return slot != NULL;
 }
 
 static bool poll_slots(struct vmb_guest *guest)
@@ -160,10 +169,11 @@ static bool poll_slots(struct vmb_guest *guest)
     }
     for (vp = 0; vp < guest->options.vp_count; vp++) {
         void *slot = vmb_atomic_load(&guest->vps[vp].slot, VMB_ACQUIRE);
+        /* Relaxed: it was stored before the other. */
+        void *second = vmb_atomic_load(&guest->vps[vp].paravisor_slot, VMB_RELAXED);
 
-        if (slot != NULL && poll_slot(guest, vp, slot, &budget)) {
-            more = true;
-        }
+        more = poll_slot(guest, vp, slot, false, &budget) || more;
+        more = poll_slot(guest, vp, second, true, &budget) || more;
     }
     if (more) {
         vmb_atomic_store(&guest->message_waiting, 1, VMB_RELAXED);

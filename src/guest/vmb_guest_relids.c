@@ -18,21 +18,28 @@ struct vmb_channel *vmb_guest_relid2channel(struct vmb_guest *guest, uint32_t re
  * above the words that anybody scanned. The hypervisor interrupts only when a flag goes from 0 to
  * 1, so a flag that stays set would swallow the new channel's first event. Nothing is owed for it.
  */
-void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid)
+static void relid_forget_flag(struct vmb_guest *guest, void *flags, uint32_t relid)
 {
     uintptr_t bit = vmbi_swap_le_word((uintptr_t)1 << (relid % VMBI_WORD_BITS));
+    uintptr_t before;
+
+    if (flags != NULL) {
+        /* The host sets nothing for it before it has our OpenChannel, which is posted later. */
+        before =
+            vmb_atomic_fetch_and(VMBI_SHM_WORD(flags, relid / VMBI_WORD_BITS), ~bit, VMB_RELAXED);
+        guest->counters.flags_forgotten += (before & bit) != 0 ? 1 : 0;
+    }
+}
+
+void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid)
+{
     uint32_t index;
 
     for (index = 0; index < guest->options.vp_count; index++) {
-        void *flags = vmb_atomic_load(&guest->vps[index].flags, VMB_ACQUIRE);
-
-        if (flags != NULL) {
-            /* The host sets nothing for it before it has our OpenChannel, which is posted later. */
-            uintptr_t before = vmb_atomic_fetch_and(VMBI_SHM_WORD(flags, relid / VMBI_WORD_BITS),
-                                                    ~bit, VMB_RELAXED);
-
-            guest->counters.flags_forgotten += (before & bit) != 0 ? 1 : 0;
-        }
+        relid_forget_flag(guest, vmb_atomic_load(&guest->vps[index].flags, VMB_ACQUIRE), relid);
+        /* Relaxed: they were stored before the others. */
+        relid_forget_flag(guest, vmb_atomic_load(&guest->vps[index].paravisor_flags, VMB_RELAXED),
+                          relid);
     }
 }
 

@@ -11,6 +11,7 @@
 #define VMB_GUEST_STATE_H
 
 #include <vmbus/guest.h>
+#include <vmbus/paravisor.h>
 #include <vmbus/platform/atomic.h>
 #include <vmbus/platform/string.h>
 
@@ -22,8 +23,6 @@
 #define RELID_WORDS (VMB_RELID_COUNT / VMBI_WORD_BITS)
 /* Channels of a host older than 2.4 have their bit in the interrupt page, in its first half. */
 #define LEGACY_HALF_BYTES 2048u
-/* SINT of VMBus (TLFS 11.4 leaves it to the guest; every guest and host agrees on 2). */
-#define GUEST_SINT 2u
 /* How often a direct handler runs in one interrupt before it is made due instead (R10). */
 #define DIRECT_RUNS 8u
 /* Messages taken, and messages posted, in one call of vmb_guest_poll(). */
@@ -125,6 +124,8 @@ struct vmb_channel {
     bool let_go; /* By its user, while something of ours still kept it. */
     bool stuck_seen;
     bool doubtful_rings; /* The host may still hold the rings of an earlier life. */
+    bool private_ring;   /* The paravisor's channel: rings private, signalled by its call. */
+    bool private_memory; /* And so is what its device is given besides. */
     uint32_t target_vp;
     uint32_t wanted_vp; /* Of the retarget under way. */
     uint32_t open_id;
@@ -172,8 +173,10 @@ struct guest_vp {
     vmb_atomic_word legacy;
     vmb_atomic_word messages;
     /* Set by vp_start before the SINT is unmasked; NULL while the VP takes no interrupts. */
-    vmb_atomic_ptr flags; /* 2048 event flags of our SINT. */
-    vmb_atomic_ptr slot;  /* Message slot of our SINT. */
+    vmb_atomic_ptr flags;           /* 2048 event flags of our SINT. */
+    vmb_atomic_ptr slot;            /* Message slot of our SINT. */
+    vmb_atomic_ptr paravisor_flags; /* The same of the second SynIC; NULL where there is none. */
+    vmb_atomic_ptr paravisor_slot;
 
     /* vp: written in vmb_guest_run() of this VP. */
     VMB_CACHE_ALIGNED vmbi_section running;
@@ -198,6 +201,7 @@ struct vmb_guest {
 
     /* control, constant after init */
     struct vmb_guest_platform platform;
+    struct vmb_guest_paravisor paravisor; /* All NULL where there is none. */
     struct vmb_guest_events events;
     struct vmb_guest_options options;
     struct guest_vp *vps;
@@ -282,6 +286,7 @@ bool vmbi_outbox_poll(struct vmb_guest *guest);
 
 /* vmb_guest_connect.c */
 vmb_status vmbi_connect(struct vmb_guest *guest, uint32_t version);
+uint32_t vmbi_contact_features(const struct vmb_guest *guest);
 void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message);
 void vmbi_contact_posted(struct vmb_guest *guest, vmb_status status);
 void vmbi_offers_requested(struct vmb_guest *guest, vmb_status status);
@@ -325,6 +330,21 @@ void vmbi_pause_forget(struct vmb_guest *guest);
 
 /* vmb_guest_vp.c */
 void vmbi_vp_stop_poll(struct vmb_guest *guest);
+
+/* vmb_guest_paravisor.c */
+VMB_INLINE bool vmbi_has_paravisor(const struct vmb_guest *guest)
+{
+    return guest->paravisor.post_message != NULL;
+}
+bool vmbi_paravisor_offer(struct vmb_channel *channel);
+vmb_status vmbi_post_message(struct vmb_guest *guest, uint32_t connection_id, const void *message,
+                             uint32_t message_bytes);
+void vmbi_end_of_message(struct vmb_guest *guest, uint32_t vp, bool paravisor);
+void vmbi_signal_event(struct vmb_channel *channel);
+vmb_status vmbi_rings_share(struct vmb_channel *channel, uint32_t page_count);
+void vmbi_rings_unshare(struct vmb_channel *channel);
+vmb_status vmbi_expose(struct vmb_gpadl *gpadl);
+void vmbi_conceal(struct vmb_gpadl *gpadl);
 
 /* vmb_guest_tl_connect.c */
 struct vmb_tl_connect;

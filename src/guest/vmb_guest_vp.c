@@ -6,24 +6,68 @@
 
 #include "guest/vmb_guest_state.h"
 
+static bool vp_page_good(const void VMB_SHARED *page)
+{
+    return page != NULL && (uintptr_t)page % VMB_PAGE_BYTES == 0;
+}
+
+static vmb_status vp_may_start(const struct vmb_guest *guest, uint32_t vp_index,
+                               const void VMB_SHARED *message_page,
+                               const void VMB_SHARED *event_page)
+{
+    if (vp_index >= guest->options.vp_count || !vp_page_good(message_page) ||
+        !vp_page_good(event_page)) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    return guest->vps[vp_index].service == VP_OUT ? VMB_OK : VMB_ERR_WRONG_STATE;
+}
+
+vmb_status vmb_guest_vp_start_paravisor(struct vmb_guest *guest, uint32_t vp_index,
+                                        void VMB_SHARED *message_page, void VMB_SHARED *event_page,
+                                        void VMB_SHARED *paravisor_message_page,
+                                        void VMB_SHARED *paravisor_event_page)
+{
+    vmb_status status = vp_may_start(guest, vp_index, message_page, event_page);
+    struct guest_vp *vp;
+
+    if (status != VMB_OK) {
+        return status;
+    }
+    if (!vp_page_good(paravisor_message_page) || !vp_page_good(paravisor_event_page)) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    if (!vmbi_has_paravisor(guest)) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    vp = &guest->vps[vp_index];
+    /*
+     * Relaxed: the releases of slot and flags in vmb_guest_vp_start() publish these too. Whoever
+     * looks at these has loaded one of those with acquire.
+     */
+    vmb_atomic_store(&vp->paravisor_slot,
+                     (void *)vmb_hv_slot(paravisor_message_page, guest->options.sint), VMB_RELAXED);
+    vmb_atomic_store(&vp->paravisor_flags,
+                     (void *)vmb_hv_event_flags(paravisor_event_page, guest->options.sint),
+                     VMB_RELAXED);
+    return vmb_guest_vp_start(guest, vp_index, message_page, event_page);
+}
+
 vmb_status vmb_guest_vp_start(struct vmb_guest *guest, uint32_t vp_index,
                               void VMB_SHARED *message_page, void VMB_SHARED *event_page)
 {
+    vmb_status status = vp_may_start(guest, vp_index, message_page, event_page);
     struct guest_vp *vp;
 
-    if (vp_index >= guest->options.vp_count || message_page == NULL || event_page == NULL ||
-        (uintptr_t)message_page % VMB_PAGE_BYTES != 0 ||
-        (uintptr_t)event_page % VMB_PAGE_BYTES != 0) {
-        return VMB_ERR_INVALID_ARGUMENT;
+    if (status != VMB_OK) {
+        return status;
     }
     vp = &guest->vps[vp_index];
-    if (vp->service != VP_OUT) {
-        return VMB_ERR_WRONG_STATE;
-    }
     vp->service = VP_IN;
-    vmb_atomic_store(&vp->slot, (void *)vmb_hv_slot(message_page, GUEST_SINT), VMB_RELEASE);
+    vmb_atomic_store(&vp->slot, (void *)vmb_hv_slot(message_page, guest->options.sint),
+                     VMB_RELEASE);
     /* Last, with the acquire in vmb_guest_on_interrupt(): whoever sees it sees the slot. */
-    vmb_atomic_store(&vp->flags, (void *)vmb_hv_event_flags(event_page, GUEST_SINT), VMB_RELEASE);
+    vmb_atomic_store(&vp->flags, (void *)vmb_hv_event_flags(event_page, guest->options.sint),
+                     VMB_RELEASE);
     /* A message may lie there already, left by firmware: its interrupt has long been taken. */
     vmb_atomic_store(&guest->message_waiting, 1, VMB_RELEASE);
     return VMB_OK;
@@ -246,6 +290,8 @@ vmb_status vmb_guest_vp_stopped(struct vmb_guest *guest, uint32_t vp_index)
     }
     vmb_atomic_store(&vp->flags, (void *)NULL, VMB_RELEASE);
     vmb_atomic_store(&vp->slot, (void *)NULL, VMB_RELEASE);
+    vmb_atomic_store(&vp->paravisor_flags, (void *)NULL, VMB_RELEASE);
+    vmb_atomic_store(&vp->paravisor_slot, (void *)NULL, VMB_RELEASE);
     vp->service = VP_OUT;
     return VMB_OK;
 }

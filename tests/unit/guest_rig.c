@@ -93,6 +93,25 @@ static void rig_run_ready(void *context, uint32_t vp)
     ((struct rig *)context)->run_ready_count++;
 }
 
+static vmb_status rig_expose(void *context, const struct vmb_gpadl *gpadl,
+                             enum vmb_exposure exposure, bool pinned,
+                             const struct vmb_gpadl_range *ranges, uint32_t range_count)
+{
+    struct rig *rig = context;
+
+    return rig->expose != NULL ? rig->expose(rig, gpadl, exposure, pinned, ranges, range_count)
+                               : VMB_OK;
+}
+
+static void rig_conceal(void *context, const struct vmb_gpadl *gpadl)
+{
+    struct rig *rig = context;
+
+    if (rig->conceal != NULL) {
+        rig->conceal(rig, gpadl);
+    }
+}
+
 static void rig_log(void *context, enum vmb_log_level level, const char *text)
 {
     (void)level;
@@ -193,6 +212,8 @@ void rig_start(struct rig *rig, const struct vmb_guest_options *options)
     platform.end_of_message = rig_eom;
     platform.run_ready = rig_run_ready;
     platform.log = rig_log;
+    platform.expose = rig_expose;
+    platform.conceal = rig_conceal;
     events.connected = rig_connected;
     events.offered = rig_offered;
     events.offers_delivered = rig_delivered;

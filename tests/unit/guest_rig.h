@@ -43,6 +43,10 @@ struct rig {
     uint32_t signal_connection;
     uint32_t end_of_messages;
     uint64_t now_ns;
+    /* Of the port, if set; else every GPADL is well as it is. */
+    vmb_status (*expose)(void *context, const struct vmb_gpadl *gpadl, enum vmb_exposure exposure,
+                         bool pinned, const struct vmb_gpadl_range *ranges, uint32_t range_count);
+    void (*conceal)(void *context, const struct vmb_gpadl *gpadl);
 
     /* What the guest told. */
     uint32_t connected_count;
