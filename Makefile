@@ -24,7 +24,7 @@ fuzz: ## every decoder, 60 s each. T=packet for one, SECONDS=600 for longer
 
 coverage: ## what the tests reach of src/, by room, and the branches that they do not
 	@scripts/setup.sh build test
-	@scripts/coverage.sh --uncovered
+	@scripts/coverage.py --uncovered
 
 proof-static: ## rings, memory ranges, relids: no undefined access whatever a peer does
 	@scripts/setup.sh build test

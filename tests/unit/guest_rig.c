@@ -83,8 +83,13 @@ static uint64_t rig_now(void *context)
 
 static void rig_eom(void *context, uint32_t vp)
 {
+    struct rig *rig = context;
+
     (void)vp;
-    ((struct rig *)context)->end_of_messages++;
+    rig->end_of_messages++;
+    if (rig->in_end_of_message != NULL) {
+        rig->in_end_of_message(rig);
+    }
 }
 
 static void rig_run_ready(void *context, uint32_t vp)
@@ -112,6 +117,17 @@ static void rig_conceal(void *context, const struct vmb_gpadl *gpadl)
     }
 }
 
+static void rig_work_ready(void *context)
+{
+    ((struct rig *)context)->work_ready_count++;
+}
+
+static void VMB_SHARED *rig_map_host_page(void *context, vmb_gpa address)
+{
+    (void)address;
+    return ((struct rig *)context)->host_page;
+}
+
 static void rig_log(void *context, enum vmb_log_level level, const char *text)
 {
     (void)level;
@@ -125,6 +141,9 @@ static void rig_connected(void *context, vmb_status status)
 
     rig->connected_count++;
     rig->connected_status = status;
+    if (rig->in_connected != NULL) {
+        rig->in_connected(rig);
+    }
 }
 
 static void rig_offered(void *context, struct vmb_channel *channel)
@@ -191,7 +210,25 @@ static void rig_give_pages(void *pages, uint32_t count)
     (void)munmap(pages, (size_t)count * VMB_PAGE_BYTES);
 }
 
-void rig_start(struct rig *rig, const struct vmb_guest_options *options)
+static void rig_fill_platform(struct vmb_guest_platform *platform, bool bare)
+{
+    platform->post_message = rig_post;
+    platform->signal_event = rig_signal;
+    platform->share_pages = rig_share;
+    platform->unshare_pages = rig_unshare;
+    platform->now_ns = rig_now;
+    platform->end_of_message = rig_eom;
+    if (!bare) {
+        platform->run_ready = rig_run_ready;
+        platform->work_ready = rig_work_ready;
+        platform->map_host_page = rig_map_host_page;
+        platform->log = rig_log;
+        platform->expose = rig_expose;
+        platform->conceal = rig_conceal;
+    }
+}
+
+static void rig_start_as(struct rig *rig, const struct vmb_guest_options *options, bool bare)
 {
     struct vmb_guest_options full = {.struct_bytes = sizeof(full)};
     struct vmb_guest_platform platform = {.struct_bytes = sizeof(platform), .context = rig};
@@ -204,16 +241,7 @@ void rig_start(struct rig *rig, const struct vmb_guest_options *options)
         full = *options;
     }
     full.vp_count = RIG_VPS;
-    platform.post_message = rig_post;
-    platform.signal_event = rig_signal;
-    platform.share_pages = rig_share;
-    platform.unshare_pages = rig_unshare;
-    platform.now_ns = rig_now;
-    platform.end_of_message = rig_eom;
-    platform.run_ready = rig_run_ready;
-    platform.log = rig_log;
-    platform.expose = rig_expose;
-    platform.conceal = rig_conceal;
+    rig_fill_platform(&platform, bare);
     events.connected = rig_connected;
     events.offered = rig_offered;
     events.offers_delivered = rig_delivered;
@@ -228,14 +256,25 @@ void rig_start(struct rig *rig, const struct vmb_guest_options *options)
     bytes = vmb_guest_memory_bytes(&full);
     assert_true(bytes > 0);
     rig->memory = aligned_alloc(64, bytes);
-    assert_int_equal(vmb_guest_init(rig->memory, bytes, &full, &platform, &events, &rig->guest),
-                     VMB_OK);
+    assert_int_equal(
+        vmb_guest_init(rig->memory, bytes, &full, &platform, bare ? NULL : &events, &rig->guest),
+        VMB_OK);
     for (vp = 0; vp < RIG_VPS; vp++) {
         assert_int_equal(vmb_guest_vp_start(rig->guest, vp,
                                             rig->message_pages + (size_t)vp * VMB_PAGE_BYTES,
                                             rig->event_pages + (size_t)vp * VMB_PAGE_BYTES),
                          VMB_OK);
     }
+}
+
+void rig_start(struct rig *rig, const struct vmb_guest_options *options)
+{
+    rig_start_as(rig, options, false);
+}
+
+void rig_start_bare(struct rig *rig, const struct vmb_guest_options *options)
+{
+    rig_start_as(rig, options, true);
 }
 
 void rig_stop(struct rig *rig)

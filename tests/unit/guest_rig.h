@@ -64,6 +64,10 @@ struct rig {
     uint32_t unloaded_count;
     vmb_status unloaded_status;
     uint32_t run_ready_count;
+    uint32_t work_ready_count;
+    void (*in_connected)(struct rig *rig);
+    void (*in_end_of_message)(struct rig *rig);
+    void VMB_SHARED *host_page; /* What map_host_page gives. */
 
     /* One driver's device and one request's end, enough for most tests. */
     uint32_t opened_count;
@@ -79,6 +83,9 @@ struct rig {
 
 /* A guest with RIG_VPS started VPs; @options may be NULL. Not connected. */
 void rig_start(struct rig *rig, const struct vmb_guest_options *options);
+/* The same with a port that gives only what is required, and a user who wants to be told nothing.
+ */
+void rig_start_bare(struct rig *rig, const struct vmb_guest_options *options);
 void rig_stop(struct rig *rig);
 
 /* Poll until there is nothing to do at this time. */
