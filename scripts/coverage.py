@@ -239,7 +239,7 @@ def measure_tests(uncovered: bool) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--uncovered", action="store_true", help="list the branches not taken")
-    parser.add_argument("--fuzz", action="store_true", help="of the fuzzers' corpora alone, instead")
+    parser.add_argument("--fuzz", action="store_true", help="of the corpora alone")
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     return measure_fuzz() if arguments.fuzz else measure_tests(arguments.uncovered)
