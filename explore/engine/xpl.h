@@ -114,6 +114,7 @@ struct xpl_options {
     unsigned steps_below;    /**< Only executions with fewer steps than this count as failures. */
     unsigned without;        /**< Threads that do not take part, a bit each. */
     bool stop_at_first;      /**< Stop at the first violation. */
+    bool from_the_start;     /**< Run each execution whole: slower, the same result. */
     bool progress;           /**< A line on stderr while it runs. */
     const char *token;       /**< For XPL_REPLAY. */
 };

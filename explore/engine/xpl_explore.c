@@ -78,7 +78,7 @@ static void progress_show(const struct xpl_result *result, double seconds)
 /* The execution is over: what was it? Returns true to stop looking. */
 static bool execution_count(struct xpl_result *result)
 {
-    result->steps += xpl.step;
+    result->steps += xpl.now.step;
     switch (xpl.verdict) {
     case XPL_CUT:
         result->cut++;
@@ -88,21 +88,21 @@ static bool execution_count(struct xpl_result *result)
         return false;
     case XPL_FAILED:
         result->executions++;
-        if (xpl.options.steps_below != 0 && xpl.step >= xpl.options.steps_below) {
+        if (xpl.options.steps_below != 0 && xpl.now.step >= xpl.options.steps_below) {
             return false;
         }
         result->violations++;
-        result->failing_steps = xpl.step;
+        result->failing_steps = xpl.now.step;
         if (xpl.options.steps_below != 0) {
-            xpl.options.steps_below = xpl.step; /* From now on only shorter ones. */
+            xpl.options.steps_below = xpl.now.step; /* From now on only shorter ones. */
         }
         memcpy(result->what, xpl.what, sizeof(result->what));
         xpl_token_write(result->token, sizeof(result->token));
         return xpl.options.stop_at_first;
     default:
         result->executions++;
-        if (xpl.step > result->longest) {
-            result->longest = xpl.step;
+        if (xpl.now.step > result->longest) {
+            result->longest = xpl.now.step;
         }
         return false;
     }

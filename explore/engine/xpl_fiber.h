@@ -8,6 +8,13 @@
 
 #include <stddef.h>
 
+/* Is all that a parked fiber needs on its stack? Then copies of stacks bring it back. */
+#if defined(__x86_64__) && !defined(XPL_UCONTEXT)
+#define XPL_FIBER_STACK_HOLDS_ALL true
+#else
+#define XPL_FIBER_STACK_HOLDS_ALL false
+#endif
+
 struct xpl_fiber {
     void *stack_pointer; /* Of a fiber that is not running. */
     void *context;       /* Where there is no switch of our own: a ucontext_t. */

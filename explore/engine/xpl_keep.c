@@ -82,14 +82,10 @@ void xpl_keep_copy(void)
     }
 }
 
-void xpl_keep_restore(void)
+/* Put lines back until only the first @count written ones are left. */
+static void lines_undo(unsigned count)
 {
-    for (unsigned i = 0; i < region_count; i++) {
-        if (regions[i].written == NULL) {
-            memcpy(regions[i].memory, regions[i].copy, regions[i].bytes);
-        }
-    }
-    while (line_count > 0) {
+    while (line_count > count) {
         const struct line line = lines[--line_count];
         const struct region *region = &regions[line.region];
         const size_t offset = (size_t)line.index * LINE;
@@ -97,6 +93,39 @@ void xpl_keep_restore(void)
 
         memcpy(region->memory + offset, region->copy + offset, left < LINE ? left : LINE);
         region->written[line.index] = 0;
+    }
+}
+
+void xpl_keep_restore(void)
+{
+    for (unsigned i = 0; i < region_count; i++) {
+        if (regions[i].written == NULL) {
+            memcpy(regions[i].memory, regions[i].copy, regions[i].bytes);
+        }
+    }
+    lines_undo(0);
+}
+
+/* Into a checkpoint, or out of it: what has been written so far. */
+void xpl_keep_checkpoint(void *context, bool restores)
+{
+    unsigned count = line_count;
+
+    for (unsigned i = 0; i < region_count; i++) {
+        if (regions[i].written == NULL) {
+            xpl_checkpoint_copy(context, regions[i].memory, regions[i].bytes);
+        }
+    }
+    xpl_checkpoint_copy(context, &count, sizeof(count));
+    if (restores) {
+        lines_undo(count);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        const struct region *region = &regions[lines[i].region];
+        const size_t offset = (size_t)lines[i].index * LINE;
+        const size_t left = region->bytes - offset;
+
+        xpl_checkpoint_copy(context, region->memory + offset, left < LINE ? left : LINE);
     }
 }
 

@@ -12,43 +12,6 @@ static void memory_die(const char *why)
     exit(2);
 }
 
-static uint64_t memory_get(const void *object, uint8_t bytes)
-{
-    switch (bytes) {
-    case 1:
-        return *(const uint8_t *)object;
-    case 4:
-        return *(const uint32_t *)object;
-    default:
-        return *(const uint64_t *)object;
-    }
-}
-
-static void memory_set(void *object, uint8_t bytes, uint64_t value)
-{
-    switch (bytes) {
-    case 1:
-        *(uint8_t *)object = (uint8_t)value;
-        break;
-    case 4:
-        *(uint32_t *)object = (uint32_t)value;
-        break;
-    default:
-        *(uint64_t *)object = value;
-        break;
-    }
-}
-
-uint64_t xpl_memory_read(const struct xpl_place *place)
-{
-    return memory_get(place->object, place->bytes);
-}
-
-void xpl_memory_write(const struct xpl_place *place, uint64_t value)
-{
-    memory_set(place->object, place->bytes, value);
-}
-
 static uint16_t place_add(unsigned slot, void *object, uint8_t bytes)
 {
     if (xpl.places == XPL_PLACES) {
@@ -84,10 +47,10 @@ static void place_touch(uint16_t index)
     place->message_count = 1;
     if (!place->shared &&
         (xpl.options.strategy == XPL_NAIVE || /* The referee takes no short cuts. */
-         (xpl.options.strategy == XPL_REPLAY && xpl_token_shared(xpl.touched_count)))) {
+         (xpl.options.strategy == XPL_REPLAY && xpl_token_shared(xpl.now.touched)))) {
         place_share(place);
     }
-    xpl.touched[xpl.touched_count++] = index;
+    xpl.touched[xpl.now.touched++] = index;
     if (xpl.options.model == XPL_C11 && place->shared) {
         struct xpl_message *message = &xpl_messages[place->row][0];
 
@@ -105,9 +68,9 @@ bool xpl_place_is_local(uint16_t index)
         return false;
     }
     if (place->owner == XPL_THREADS) {
-        place->owner = (uint8_t)xpl.current;
+        place->owner = (uint8_t)xpl.now.current;
     }
-    if (place->owner != xpl.current || xpl.thread[xpl.current].op.kind == XPL_AWAIT) {
+    if (place->owner != xpl.now.current || xpl.thread[xpl.now.current].op.kind == XPL_AWAIT) {
         place_share(place);
         xpl_stop(XPL_RESTART);
     }
@@ -150,14 +113,21 @@ uint16_t xpl_place_of(struct xpl_site *site, void *object)
     return index;
 }
 
-void xpl_memory_reset(void)
+/* All but the first so many objects become again what they were before they were touched. */
+void xpl_memory_forget(unsigned touched)
 {
-    for (unsigned i = 0; i < xpl.touched_count; i++) {
-        const struct xpl_place *place = &xpl.place[xpl.touched[i]];
+    for (unsigned i = touched; i < xpl.now.touched; i++) {
+        struct xpl_place *place = &xpl.place[xpl.touched[i]];
 
         xpl_memory_write(place, place->initial);
+        place->epoch = 0;
     }
-    xpl.touched_count = 0;
+    xpl.now.touched = touched;
+}
+
+void xpl_memory_reset(void)
+{
+    xpl_memory_forget(0);
 }
 
 /* What the object holds after @op found @was in it. */
@@ -200,10 +170,10 @@ uint64_t xpl_plainly(const struct xpl_site *site, void *object, uint64_t operand
     if (object == NULL) {
         return 0;
     }
-    was = memory_get(object, site->bytes);
+    was = xpl_get(object, site->bytes);
     now = xpl_changed(&op, was, site->bytes, &writes);
     if (writes) {
-        memory_set(object, site->bytes, now);
+        xpl_set(object, site->bytes, now);
     }
     return was;
 }

@@ -26,11 +26,26 @@ struct granule {
 };
 
 static struct granule granules[GRANULES];
+static uint16_t granules_used[GRANULES / 2]; /* In this execution, in the order of their use. */
 static unsigned granule_count;
 
 void xpl_plain_reset(void)
 {
     granule_count = 0;
+}
+
+/* Into a checkpoint, or out of it. The slots that were used later are free again. */
+void xpl_plain_checkpoint(void *context, bool restores)
+{
+    unsigned count = granule_count;
+
+    xpl_checkpoint_copy(context, &count, sizeof(count));
+    while (restores && granule_count > count) {
+        granules[granules_used[--granule_count]].epoch = 0;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        xpl_checkpoint_copy(context, &granules[granules_used[i]], sizeof(granules[0]));
+    }
 }
 
 static struct granule *granule_find(uintptr_t number)
@@ -41,10 +56,11 @@ static struct granule *granule_find(uintptr_t number)
         slot = (slot + 1) % GRANULES;
     }
     if (granules[slot].epoch != xpl.epoch) {
-        if (++granule_count > GRANULES / 2) {
+        if (granule_count == GRANULES / 2) {
             fprintf(stderr, "explore: %s: too much plain memory\n", xpl.scenario->name);
             exit(2);
         }
+        granules_used[granule_count++] = (uint16_t)slot;
         memset(&granules[slot], 0, sizeof(granules[slot]));
         granules[slot].number = number;
         granules[slot].epoch = xpl.epoch;
@@ -57,13 +73,13 @@ static void plain_race(const struct granule *granule, unsigned other, bool other
     xpl_fail("data race on %s: %s %s it, %s %s it, and nothing orders the two",
              xpl_object_name((const void *)(granule->number * 8)),
              xpl.scenario->threads[other].name, other_wrote ? "writes" : "reads",
-             xpl.scenario->threads[xpl.current].name, writes ? "writes" : "reads");
+             xpl.scenario->threads[xpl.now.current].name, writes ? "writes" : "reads");
 }
 
 static void granule_access(uintptr_t number, uint8_t bytes, bool writes)
 {
     struct granule *granule = granule_find(number);
-    const unsigned self = xpl.current;
+    const unsigned self = xpl.now.current;
     const struct xpl_view *view = &xpl.thread[self].current;
     uint8_t *const mine = writes ? granule->write_bytes : granule->read_bytes;
     uint8_t *const clock = writes ? granule->write_clock : granule->read_clock;
@@ -97,7 +113,7 @@ void xpl_plain_beside_atomic(const void *object, uint8_t bytes)
 {
     struct granule *granule = granule_find((uintptr_t)object / 8);
     const uint8_t mask = (uint8_t)(((1u << bytes) - 1u) << ((uintptr_t)object & 7));
-    const unsigned self = xpl.current;
+    const unsigned self = xpl.now.current;
     const struct xpl_view *view = &xpl.thread[self].current;
 
     for (unsigned i = 0; i < xpl.threads; i++) {

@@ -169,28 +169,72 @@ static void race_consider(unsigned first, unsigned step, struct xpl_event *event
     }
 }
 
+/*
+ * Where there is one memory, only steps on the same object matter, and a write is ordered behind
+ * all of them before it: behind the last write nothing is left to find. Under TSO a flush is behind
+ * its store, and what drains the buffer behind the last flush.
+ */
+static void races_of_memory(unsigned step, struct xpl_event *event)
+{
+    unsigned i = event->place != XPL_NO_PLACE ? xpl.place[event->place].last : 0;
+    unsigned own = 0;
+
+    if (event->process >= XPL_THREADS) {
+        const struct xpl_running *thread = &xpl.thread[event->process - XPL_THREADS];
+
+        own = thread->buffer[(thread->buffer_first + XPL_BUFFER - 1u) % XPL_BUFFER].step;
+    } else if ((event->flags & XPL_OP_DRAINS) != 0 &&
+               xpl.now.count[event->process + XPL_THREADS] > 0) {
+        own = xpl.now.last_step[event->process + XPL_THREADS] + 1u;
+    }
+    while (i != 0 || own != 0) {
+        const struct xpl_event *earlier;
+
+        if (own > i) { /* The latest first: it may depend on the others. */
+            race_consider(own - 1, step, event);
+            own = 0;
+            continue;
+        }
+        own = own == i ? 0 : own;
+        race_consider(i - 1, step, event);
+        earlier = &xpl.nodes[i - 1].event;
+        i = (earlier->flags & (XPL_OP_WRITES | XPL_OP_GHOST)) == XPL_OP_WRITES ? 0
+                                                                               : earlier->before;
+    }
+}
+
+/* C11: those on the same object, and, of a seq_cst operation, those of that order. */
+static void races_of_c11(unsigned step, struct xpl_event *event)
+{
+    unsigned i = event->place != XPL_NO_PLACE ? xpl.place[event->place].last : 0;
+    unsigned sc = (event->flags & XPL_OP_SC) != 0 ? xpl.now.last_sc : 0;
+
+    while (i != 0 || sc != 0) {
+        const unsigned latest = i > sc ? i : sc;
+
+        race_consider(latest - 1, step, event);
+        i = i == latest ? xpl.nodes[latest - 1].event.before : i;
+        sc = sc == latest ? xpl.nodes[latest - 1].event.before_sc : sc;
+    }
+}
+
 /* Find the races of @event, which is step @step, with all steps before it; fill its clock. */
 void xpl_races_of(unsigned step, struct xpl_event *event)
 {
     const unsigned process = event->process;
 
-    event->number = (uint8_t)(xpl.count[process] + 1);
+    event->number = (uint8_t)(xpl.now.count[process] + 1);
     for (unsigned i = 0; i < XPL_PROCESSES; i++) {
         event->clock[i] = 0;
     }
-    if (xpl.count[process] > 0) {
-        clock_join(event, &xpl.nodes[xpl.last_step[process]].event);
+    if (xpl.now.count[process] > 0) {
+        clock_join(event, &xpl.nodes[xpl.now.last_step[process]].event);
     }
     event->clock[process] = event->number;
-    if (xpl.options.model == XPL_TSO || (event->flags & XPL_OP_SC) != 0) {
-        for (unsigned i = step; i-- > 0;) {
-            race_consider(i, step, event);
-        }
-    } else if (event->place != XPL_NO_PLACE) {
-        /* Only steps on the same object can matter. */
-        for (unsigned i = xpl.place[event->place].last; i != 0; i = xpl.nodes[i - 1].event.before) {
-            race_consider(i - 1, step, event);
-        }
+    if (xpl.options.model == XPL_C11) {
+        races_of_c11(step, event);
+    } else {
+        races_of_memory(step, event);
     }
 }
 
@@ -202,10 +246,10 @@ void xpl_races_of_waiting(void)
 {
     const struct xpl_event *last;
 
-    if (xpl.step == 0) {
+    if (xpl.now.step == 0) {
         return;
     }
-    last = &xpl.nodes[xpl.step - 1].event;
+    last = &xpl.nodes[xpl.now.step - 1].event;
     for (unsigned i = 0; i < xpl.threads; i++) {
         const struct xpl_running *thread = &xpl.thread[i];
         struct xpl_event event;
@@ -213,7 +257,7 @@ void xpl_races_of_waiting(void)
         if (!thread->done && thread->op.kind == XPL_AWAIT &&
             (last->process == i || last->place == thread->op.place) && xpl_alternatives(i) == 0) {
             xpl_event_of(i, &event);
-            xpl_races_of(xpl.step, &event);
+            xpl_races_of(xpl.now.step, &event);
         }
     }
 }

@@ -72,7 +72,7 @@ const char *xpl_object_name(const void *object)
 
 struct xpl_trace *xpl_trace_now(void)
 {
-    return &xpl.trace[xpl.step];
+    return &xpl.trace[xpl.now.step];
 }
 
 void xpl_note(const char *format, ...)
@@ -81,10 +81,10 @@ void xpl_note(const char *format, ...)
     size_t used;
     va_list arguments;
 
-    if (!xpl.tracing || !xpl.inside || xpl.step == 0) {
+    if (!xpl.tracing || !xpl.inside || xpl.now.step == 0) {
         return;
     }
-    trace = &xpl.trace[xpl.step - 1]; /* What a thread says belongs to the step it just did. */
+    trace = &xpl.trace[xpl.now.step - 1]; /* What a thread says belongs to the step it just did. */
     used = strlen(trace->note);
     if (used > 0 && used + 2 < sizeof(trace->note)) {
         trace->note[used++] = ';';
@@ -238,7 +238,7 @@ void xpl_report_table(void)
         }
     }
     printf("\n");
-    for (unsigned i = 0; i < xpl.step; i++) {
+    for (unsigned i = 0; i < xpl.now.step; i++) {
         row_print(i + 1, &xpl.trace[i]);
     }
 }

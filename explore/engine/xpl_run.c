@@ -13,13 +13,13 @@ static _Alignas(64) unsigned char stacks[XPL_THREADS][XPL_STACK_BYTES];
 
 unsigned xpl_self(void)
 {
-    return xpl.inside ? xpl.current : XPL_THREADS;
+    return xpl.inside ? xpl.now.current : XPL_THREADS;
 }
 
 /* Back to xpl_run_once(). A thread that calls this never goes on. */
 static void run_leave(void)
 {
-    xpl_fiber_switch(&xpl.thread[xpl.current].fiber, &xpl.main);
+    xpl_fiber_switch(&xpl.thread[xpl.now.current].fiber, &xpl.main);
     abort();
 }
 
@@ -45,8 +45,8 @@ void xpl_fail(const char *format, ...)
 /* Do the step that was chosen, and let the search know what it was. */
 static void run_step(unsigned process, unsigned alternative)
 {
-    struct xpl_event *event = &xpl.nodes[xpl.step].event;
-    const bool fresh = xpl.step + 1 >= xpl.depth;
+    struct xpl_event *event = &xpl.nodes[xpl.now.step].event;
+    const bool fresh = xpl.now.step + 1 >= xpl.depth;
 
     if (fresh) {
         xpl_event_of(process, event);
@@ -62,25 +62,36 @@ static void run_step(unsigned process, unsigned alternative)
     }
     xpl_perform(process, alternative, event);
     if (fresh && xpl.options.strategy == XPL_EXHAUST) {
-        xpl_races_of(xpl.step, event);
+        xpl_races_of(xpl.now.step, event);
     }
     if (event->place != XPL_NO_PLACE) {
         event->before = xpl.place[event->place].last;
-        xpl.place[event->place].last = (uint16_t)(xpl.step + 1);
+        xpl.place[event->place].last = (uint16_t)(xpl.now.step + 1);
     }
-    xpl.count[process]++;
-    xpl.last_step[process] = (uint16_t)xpl.step;
-    xpl.step++;
+    if ((event->flags & XPL_OP_SC) != 0) {
+        event->before_sc = xpl.now.last_sc;
+        xpl.now.last_sc = (uint16_t)(xpl.now.step + 1);
+    }
+    xpl.now.count[process]++;
+    xpl.now.last_step[process] = (uint16_t)xpl.now.step;
+    xpl.now.step++;
 }
 
 /* The running thread has announced its next step: go on where the search wants to. */
 static void run_schedule(void)
 {
-    const unsigned self = xpl.current;
+    const unsigned self = xpl.now.current;
 
     for (;;) {
         unsigned alternative;
-        const int process = xpl_search_pick(&alternative);
+        int process;
+
+        if (xpl_checkpoint_wanted()) {
+            xpl.copying = true;
+            xpl_fiber_switch(&xpl.thread[self].fiber, &xpl.main);
+            /* Here every execution goes on that begins at the copy. */
+        }
+        process = xpl_search_pick(&alternative);
 
         if (process < 0) {
             run_leave();
@@ -89,16 +100,16 @@ static void run_schedule(void)
         if ((unsigned)process >= XPL_THREADS) {
             continue;
         }
-        xpl.last = (unsigned)process;
+        xpl.now.last = (unsigned)process;
         if ((unsigned)process != self) {
-            xpl.current = (unsigned)process;
+            xpl.now.current = (unsigned)process;
             xpl_fiber_switch(&xpl.thread[self].fiber, &xpl.thread[process].fiber);
         }
         return;
     }
 }
 
-static uint8_t op_flags(uint8_t kind, uint8_t order)
+static uint8_t op_flags_of(uint8_t kind, uint8_t order)
 {
     static const uint8_t flags[XPL_KINDS] = {
         [XPL_LOAD] = XPL_OP_READS,
@@ -124,6 +135,17 @@ static uint8_t op_flags(uint8_t kind, uint8_t order)
     return xpl.options.model == XPL_C11 && order == XPL_SEQ_CST ? touches | XPL_OP_SC : touches;
 }
 
+static uint8_t op_flags[XPL_KINDS][XPL_GHOST + 1]; /* Under the present model. */
+
+static void op_flags_fill(void)
+{
+    for (unsigned kind = 0; kind < XPL_KINDS; kind++) {
+        for (unsigned order = 0; order <= XPL_GHOST; order++) {
+            op_flags[kind][order] = op_flags_of((uint8_t)kind, (uint8_t)order);
+        }
+    }
+}
+
 /* A fence that does nothing under this model is no step. */
 static bool op_is_nothing(const struct xpl_op *op)
 {
@@ -142,14 +164,14 @@ static inline void step_beside_plain(const struct xpl_site *site, const void *ob
     }
 }
 
-/* The usual case, decided fast: a load or a store of what only this thread has ever touched. */
+/* The usual case, decided fast: an access of what only this thread has ever touched. */
 static inline bool step_is_local(const struct xpl_site *site, const void *object)
 {
     const struct xpl_place *place = &xpl.place[site->last_place];
 
     return site->last_object == object && object != NULL && place->object == object &&
-           place->epoch == xpl.epoch && !place->shared && place->owner == xpl.current &&
-           site->kind <= XPL_STORE && site->order < XPL_SEQ_CST;
+           place->epoch == xpl.epoch && !place->shared && place->owner == xpl.now.current &&
+           site->kind < XPL_FENCE && (op_flags[site->kind][site->order] & XPL_OP_DRAINS) == 0;
 }
 
 uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
@@ -166,12 +188,12 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
         step_beside_plain(site, object);
         return xpl_plainly(site, object, operand, expected);
     }
-    op = &xpl.thread[xpl.current].op;
+    op = &xpl.thread[xpl.now.current].op;
     op->site = site;
     site->reached = true;
     op->kind = site->kind;
     op->order = site->order;
-    op->flags = op_flags(site->kind, site->order);
+    op->flags = op_flags[site->kind][site->order];
     if (op_is_nothing(op)) {
         return 0;
     }
@@ -184,7 +206,7 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
         return xpl_plainly(site, object, operand, expected);
     }
     if (xpl.starting) {
-        xpl_fiber_switch(&xpl.thread[xpl.current].fiber, &xpl.main);
+        xpl_fiber_switch(&xpl.thread[xpl.now.current].fiber, &xpl.main);
     } else {
         run_schedule();
     }
@@ -207,12 +229,12 @@ unsigned xpl_choose(unsigned limit)
 
 static void run_thread(void)
 {
-    const struct xpl_thread *thread = &xpl.scenario->threads[xpl.current];
+    const struct xpl_thread *thread = &xpl.scenario->threads[xpl.now.current];
 
     thread->run(thread->argument);
-    xpl.thread[xpl.current].done = true;
+    xpl.thread[xpl.now.current].done = true;
     if (xpl.starting) {
-        xpl_fiber_switch(&xpl.thread[xpl.current].fiber, &xpl.main);
+        xpl_fiber_switch(&xpl.thread[xpl.now.current].fiber, &xpl.main);
     } else {
         run_schedule();
     }
@@ -224,10 +246,8 @@ static void run_reset(void)
     xpl_memory_reset();
     xpl_keep_restore();
     xpl.epoch++;
-    xpl.step = 0;
-    xpl.last = 0;
+    xpl.now = (struct xpl_now){0};
     xpl.verdict = XPL_RUNNING;
-    memset(xpl.count, 0, sizeof(xpl.count));
     for (unsigned i = 0; i < xpl.threads; i++) {
         struct xpl_running *thread = &xpl.thread[i];
 
@@ -257,14 +277,31 @@ static void run_check(void)
     }
 }
 
-void xpl_run_once(void)
+uint8_t *xpl_run_stack_top(unsigned thread)
+{
+    return stacks[thread] + XPL_STACK_BYTES;
+}
+
+/* Let the current thread go on, and copy the state whenever it is parked for that. */
+static void run_on(void)
+{
+    xpl_fiber_switch(&xpl.main, &xpl.thread[xpl.now.current].fiber);
+    while (xpl.copying) {
+        xpl.copying = false;
+        xpl_checkpoint_take();
+        xpl_fiber_switch(&xpl.main, &xpl.thread[xpl.now.current].fiber);
+    }
+}
+
+/* From the start: every thread goes to its first step. */
+static void run_start(void)
 {
     run_reset();
     xpl.inside = true;
     xpl.starting = true;
     for (unsigned i = 0; i < xpl.threads && xpl.verdict == XPL_RUNNING; i++) {
         if (!xpl.thread[i].done) {
-            xpl.current = i;
+            xpl.now.current = i;
             xpl_fiber_switch(&xpl.main, &xpl.thread[i].fiber);
         }
     }
@@ -281,9 +318,20 @@ void xpl_run_once(void)
             }
         } while (process >= (int)XPL_THREADS);
         if (process >= 0) {
-            xpl.current = xpl.last = (unsigned)process;
-            xpl_fiber_switch(&xpl.main, &xpl.thread[process].fiber);
+            xpl.now.current = xpl.now.last = (unsigned)process;
+            run_on();
         }
+    }
+}
+
+void xpl_run_once(void)
+{
+    if (xpl_checkpoint_restore()) {
+        xpl.verdict = XPL_RUNNING;
+        xpl.inside = true;
+        run_on();
+    } else {
+        run_start();
     }
     xpl.inside = false;
     if (xpl.verdict == XPL_ENDED) {
@@ -297,14 +345,15 @@ bool xpl_run_prepare(void)
 {
     const struct xpl_scenario *scenario = xpl.scenario;
 
+    op_flags_fill();
     xpl_keep_forget();
     xpl_report_forget();
     xpl.places = 0;
     xpl.rows = 0;
     xpl.view_chunks = 1;
-    xpl.touched_count = 0;
+    xpl.now.touched = 0;
     memset(xpl.place_of, 0, sizeof(xpl.place_of));
-    memset(xpl.count, 0, sizeof(xpl.count));
+    memset(xpl.now.count, 0, sizeof(xpl.now.count));
     for (xpl.threads = 0; xpl.threads < XPL_THREADS; xpl.threads++) {
         if (scenario->threads[xpl.threads].run == NULL) {
             break;

@@ -123,7 +123,7 @@ static void node_enabled(struct xpl_node *node)
     node->enabled = 0;
     node->done = 0;
     node->backtrack = 0;
-    node->last = (uint8_t)xpl.last;
+    node->last = (uint8_t)xpl.now.last;
     for (unsigned i = 0; i < xpl.threads; i++) {
         node_enable(node, i);
         if (xpl.options.model == XPL_TSO) {
@@ -185,7 +185,7 @@ static bool node_random(unsigned step)
     }
     for (unsigned i = 0; i < sizeof(xpl.change_at) / sizeof(xpl.change_at[0]); i++) {
         if (xpl.change_at[i] == step) {
-            xpl.priority[xpl.last] = (uint8_t)i;
+            xpl.priority[xpl.now.last] = (uint8_t)i;
         }
     }
     best = xpl_lowest(node->enabled);
@@ -237,7 +237,7 @@ static bool node_replay(unsigned step)
 /* Who goes on? -1: nobody; xpl.verdict says why. */
 int xpl_search_pick(unsigned *out_alternative)
 {
-    const unsigned step = xpl.step;
+    const unsigned step = xpl.now.step;
     const struct xpl_node *node = &xpl.nodes[step];
 
     if (step >= xpl.depth) {
@@ -279,6 +279,7 @@ static void random_begin(void)
 
 void xpl_search_begin(void)
 {
+    xpl_checkpoint_forget();
     xpl.depth = 0;
     xpl.prefixes = 0;
     xpl.frozen = 0;
@@ -304,7 +305,7 @@ bool xpl_search_next(void)
     if (xpl.options.strategy == XPL_REPLAY) {
         return false;
     }
-    for (unsigned depth = xpl.step; depth > 0; depth--) {
+    for (unsigned depth = xpl.now.step; depth > 0; depth--) {
         struct xpl_node *node = &xpl.nodes[depth - 1];
         uint64_t left;
 

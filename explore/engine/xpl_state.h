@@ -76,6 +76,7 @@ struct xpl_waiting_store {
     uint64_t value;
     const struct xpl_site *site;
     uint16_t place;
+    uint16_t step; /* That put it there, from 1. */
     uint8_t sequence;
 };
 
@@ -83,11 +84,11 @@ struct xpl_running {
     struct xpl_fiber fiber;
     struct xpl_op op; /* The next step, unless done. */
     bool done;
-    /* TSO. */
+    uint8_t buffer_first, buffer_count; /* TSO. */
+    uint8_t stores;                     /* So far: numbers the stores (TSO). */
+    /* Up to here a checkpoint copies it under every model. TSO: */
     struct xpl_waiting_store buffer[XPL_BUFFER];
-    uint8_t buffer_first, buffer_count;
-    uint8_t stores; /* So far: numbers the stores. */
-    /* C11. */
+    /* C11: */
     struct xpl_view current;  /* What it knows. */
     struct xpl_view acquired; /* What an acquire fence would add. */
     struct xpl_view released; /* What its relaxed stores tell, since its last release fence. */
@@ -103,6 +104,7 @@ struct xpl_event {
     uint8_t message;  /* C11: which store a load read, or a store made; UINT8_MAX: neither. */
     uint8_t sequence; /* TSO: number of the store, of a store and of its flush. */
     uint16_t before;  /* The step before it on the same place, from 1; 0: none. */
+    uint16_t before_sc; /* The same in the one order of seq_cst operations. */
     uint8_t clock[XPL_PROCESSES]; /* Events of each process that this one depends on. */
 };
 
@@ -119,6 +121,17 @@ struct xpl_node {
     uint64_t alternatives[XPL_PROCESSES]; /* Choices of each process here, a bit each. */
     uint64_t sleep[XPL_PROCESSES];        /* Choices that lead only to what was seen before. */
     struct xpl_event event;
+};
+
+/* Where an execution is: what a checkpoint copies whole. */
+struct xpl_now {
+    unsigned step;
+    unsigned current; /* Thread that runs. */
+    unsigned last;    /* Thread of the last step. */
+    unsigned touched; /* Atomic objects touched so far. */
+    uint16_t last_sc; /* The last step in the one order of seq_cst operations, from 1 (C11). */
+    uint8_t count[XPL_PROCESSES];      /* Steps of each process … */
+    uint16_t last_step[XPL_PROCESSES]; /* … and the last of them. */
 };
 
 enum xpl_verdict {
@@ -155,15 +168,12 @@ struct xpl_state {
     bool inside;   /* Threads are running: hooks are steps. */
     bool checking; /* `check` is running: what it changes is put back as well. */
     bool starting; /* Threads go to their first step. */
-    unsigned current;
-    unsigned last; /* Thread of the last step. */
+    bool copying;  /* The running thread is parked for a checkpoint. */
     enum xpl_verdict verdict;
-    unsigned step;
+    struct xpl_now now;
     struct xpl_running thread[XPL_THREADS];
     struct xpl_fiber main;
-    struct xpl_view fences;            /* What all seq_cst operations so far know (C11). */
-    uint8_t count[XPL_PROCESSES];      /* Steps of each process … */
-    uint16_t last_step[XPL_PROCESSES]; /* … and the last of them. */
+    struct xpl_view fences; /* What all seq_cst operations so far know (C11). */
 
     /* The search. */
     unsigned depth;  /* Nodes that stay for the next execution. */
@@ -181,7 +191,6 @@ struct xpl_state {
     unsigned rows;        /* C11: shared places … */
     unsigned view_chunks; /* … and how much of a view they take, in 16 bytes. */
     struct xpl_place place[XPL_PLACES];
-    unsigned touched_count;
     uint16_t touched[XPL_PLACES];
     uint16_t place_of[XPL_PLACE_SLOTS]; /* Hash of an address: place + 1. */
 
@@ -194,16 +203,53 @@ struct xpl_state {
 extern struct xpl_state xpl;
 extern struct xpl_message xpl_messages[XPL_C11_PLACES][XPL_MESSAGES];
 
+static inline uint64_t xpl_get(const void *object, uint8_t bytes)
+{
+    switch (bytes) {
+    case 1:
+        return *(const uint8_t *)object;
+    case 4:
+        return *(const uint32_t *)object;
+    default:
+        return *(const uint64_t *)object;
+    }
+}
+
+static inline void xpl_set(void *object, uint8_t bytes, uint64_t value)
+{
+    switch (bytes) {
+    case 1:
+        *(uint8_t *)object = (uint8_t)value;
+        break;
+    case 4:
+        *(uint32_t *)object = (uint32_t)value;
+        break;
+    default:
+        *(uint64_t *)object = value;
+        break;
+    }
+}
+
+static inline uint64_t xpl_memory_read(const struct xpl_place *place)
+{
+    return xpl_get(place->object, place->bytes);
+}
+
+static inline void xpl_memory_write(const struct xpl_place *place, uint64_t value)
+{
+    xpl_set(place->object, place->bytes, value);
+}
+
 /* xpl_run.c: one execution; the decisions come from xpl_search_pick. */
 void xpl_run_once(void);
 bool xpl_run_prepare(void);
 void xpl_stop(enum xpl_verdict verdict);
+uint8_t *xpl_run_stack_top(unsigned thread);
 
 /* xpl_memory.c */
 uint16_t xpl_place_of(struct xpl_site *site, void *object);
 void xpl_memory_reset(void);
-uint64_t xpl_memory_read(const struct xpl_place *place);
-void xpl_memory_write(const struct xpl_place *place, uint64_t value);
+void xpl_memory_forget(unsigned touched);
 uint64_t xpl_changed(const struct xpl_op *op, uint64_t was, uint8_t bytes, bool *out_writes);
 uint64_t xpl_plainly(const struct xpl_site *site, void *object, uint64_t operand,
                      uint64_t expected);
@@ -228,10 +274,21 @@ void xpl_keep_forget(void);
 void xpl_keep_copy(void);
 void xpl_keep_restore(void);
 void xpl_keep_written(uintptr_t from, uintptr_t end);
+void xpl_keep_checkpoint(void *context, bool restores);
 
 /* xpl_plain.c */
 void xpl_plain_reset(void);
 void xpl_plain_beside_atomic(const void *object, uint8_t bytes);
+
+void xpl_plain_checkpoint(void *context, bool restores);
+
+/* xpl_checkpoint.c */
+void xpl_checkpoint_forget(void);
+bool xpl_checkpoint_wanted(void);
+void xpl_checkpoint_take(void);
+bool xpl_checkpoint_restore(void);
+/* For the parts of the state that others keep: into the copy, or out of it. */
+void xpl_checkpoint_copy(void *context, void *memory, size_t bytes);
 
 /* xpl_races.c */
 enum xpl_relation {

@@ -24,7 +24,7 @@ static bool plain_step(const struct xpl_node *node)
 
 static size_t token_write_shared(char *text, size_t size)
 {
-    unsigned last = xpl.touched_count;
+    unsigned last = xpl.now.touched;
     size_t used = 0;
 
     while (last > 0 && !xpl.place[xpl.touched[last - 1]].shared) {
@@ -78,7 +78,7 @@ void xpl_token_write(char *text, size_t size)
 {
     size_t used = token_write_shared(text, size);
 
-    for (unsigned i = 0; i < xpl.step && used + 8 < size;) {
+    for (unsigned i = 0; i < xpl.now.step && used + 8 < size;) {
         const struct xpl_node *node = &xpl.nodes[i];
         const unsigned thread = node->process % XPL_THREADS;
         const char letter = (char)((node->process < XPL_THREADS ? 'a' : 'A') + (int)thread);
@@ -87,12 +87,12 @@ void xpl_token_write(char *text, size_t size)
         if (!plain_step(node)) {
             used += (size_t)snprintf(text + used, size - used, "%c.%u", letter, node->alternative);
             i++;
-            if (i < xpl.step) {
+            if (i < xpl.now.step) {
                 used += (size_t)snprintf(text + used, size - used, "-");
             }
             continue;
         }
-        while (i + repeats < xpl.step && xpl.nodes[i + repeats].process == node->process &&
+        while (i + repeats < xpl.now.step && xpl.nodes[i + repeats].process == node->process &&
                plain_step(&xpl.nodes[i + repeats])) {
             repeats++;
         }

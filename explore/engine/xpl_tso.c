@@ -54,6 +54,7 @@ static void tso_buffer(struct xpl_running *thread, struct xpl_event *event)
         (struct xpl_waiting_store){.value = thread->op.operand,
                                    .site = thread->op.site,
                                    .place = thread->op.place,
+                                   .step = (uint16_t)(xpl.now.step + 1),
                                    .sequence = event->sequence};
     thread->buffer_count++;
 }
