@@ -50,8 +50,6 @@ struct xpl_site {
     uint8_t order_written;
     uint8_t failure; /**< The same of a compare-exchange that fails. */
     uint8_t failure_written;
-    void *last_object; /**< The engine's: what it touched last, and which place that is. */
-    uint16_t last_place;
     bool reached; /**< It has been executed since somebody cleared this. */
 };
 

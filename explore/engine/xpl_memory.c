@@ -60,7 +60,7 @@ static void place_touch(uint16_t index)
     }
 }
 
-bool xpl_place_is_local(uint16_t index)
+bool xpl_place_is_local(uint16_t index, uint8_t kind)
 {
     struct xpl_place *place = &xpl.place[index];
 
@@ -70,7 +70,7 @@ bool xpl_place_is_local(uint16_t index)
     if (place->owner == XPL_THREADS) {
         place->owner = (uint8_t)xpl.now.current;
     }
-    if (place->owner != xpl.now.current || xpl.thread[xpl.now.current].op.kind == XPL_AWAIT) {
+    if (place->owner != xpl.now.current || kind == XPL_AWAIT) {
         place_share(place);
         xpl_stop(XPL_RESTART);
     }
@@ -91,21 +91,35 @@ static uint16_t place_find(void *object, uint8_t bytes)
     } else {
         index = (uint16_t)(xpl.place_of[slot] - 1);
     }
-    if (xpl.place[index].bytes != bytes) {
-        memory_die("one atomic object is accessed with two widths");
-    }
     return index;
 }
 
-/* Most sites touch one object only: they remember where it is. */
-uint16_t xpl_place_of(struct xpl_site *site, void *object)
-{
-    uint16_t index = site->last_place;
+/* Where a few objects are: most accesses find theirs here. */
+static struct {
+    const void *object;
+    uint16_t index;
+} nearby[256];
 
-    if (site->last_object != object || index >= xpl.places || xpl.place[index].object != object) {
+void xpl_places_forget(void)
+{
+    xpl.places = 0;
+    memset(xpl.place_of, 0, sizeof(xpl.place_of));
+    memset(nearby, 0, sizeof(nearby));
+}
+
+uint16_t xpl_place_of(const struct xpl_site *site, void *object)
+{
+    const uintptr_t key = (uintptr_t)object;
+    const unsigned slot = (unsigned)((key >> 2) ^ (key >> 9)) % (sizeof(nearby) / sizeof(nearby[0]));
+    uint16_t index = nearby[slot].index;
+
+    if (nearby[slot].object != object) {
         index = place_find(object, site->bytes);
-        site->last_object = object;
-        site->last_place = index;
+        nearby[slot].object = object;
+        nearby[slot].index = index;
+    }
+    if (xpl.place[index].bytes != site->bytes) {
+        memory_die("one atomic object is accessed with two widths");
     }
     if (xpl.place[index].epoch != xpl.epoch) {
         place_touch(index);

@@ -164,47 +164,46 @@ static inline void step_beside_plain(const struct xpl_site *site, const void *ob
     }
 }
 
-/* The usual case, decided fast: an access of what only this thread has ever touched. */
-static inline bool step_is_local(const struct xpl_site *site, const void *object)
+/* Does only this thread touch it? Then the access commutes with everything. */
+static inline bool step_is_local(uint16_t index, const struct xpl_site *site)
 {
-    const struct xpl_place *place = &xpl.place[site->last_place];
+    const struct xpl_place *place = &xpl.place[index];
 
-    return site->last_object == object && object != NULL && place->object == object &&
-           place->epoch == xpl.epoch && !place->shared && place->owner == xpl.now.current &&
-           site->kind < XPL_FENCE && (op_flags[site->kind][site->order] & XPL_OP_DRAINS) == 0;
+    return (!place->shared && place->owner == xpl.now.current && site->kind != XPL_AWAIT) ||
+           xpl_place_is_local(index, site->kind);
 }
 
 uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
 {
+    const uint8_t flags = op_flags[site->kind][site->order];
+    uint16_t place = XPL_NO_PLACE;
     struct xpl_op *op;
 
     if (!xpl.inside) {
-        if (xpl.checking && object != NULL) {
+        if (xpl.checking && site->kind != XPL_LOAD && object != NULL) {
             (void)xpl_place_of(site, object); /* Remembers what to put back. */
         }
         return xpl_plainly(site, object, operand, expected);
     }
-    if (step_is_local(site, object)) {
-        step_beside_plain(site, object);
-        return xpl_plainly(site, object, operand, expected);
+    site->reached = true;
+    if (object != NULL) {
+        place = xpl_place_of(site, object);
+        if (step_is_local(place, site) && (flags & XPL_OP_DRAINS) == 0) {
+            step_beside_plain(site, object);
+            return xpl_plainly(site, object, operand, expected);
+        }
     }
     op = &xpl.thread[xpl.now.current].op;
     op->site = site;
-    site->reached = true;
     op->kind = site->kind;
     op->order = site->order;
-    op->flags = op_flags[site->kind][site->order];
+    op->flags = flags;
     if (op_is_nothing(op)) {
         return 0;
     }
     op->operand = operand;
     op->expected = expected;
-    op->place = object == NULL ? XPL_NO_PLACE : xpl_place_of(site, object);
-    if (op->place != XPL_NO_PLACE && xpl_place_is_local(op->place) &&
-        (op->flags & XPL_OP_DRAINS) == 0) {
-        step_beside_plain(site, object);
-        return xpl_plainly(site, object, operand, expected);
-    }
+    op->place = place;
     if (xpl.starting) {
         xpl_fiber_switch(&xpl.thread[xpl.now.current].fiber, &xpl.main);
     } else {
@@ -348,12 +347,10 @@ bool xpl_run_prepare(void)
     op_flags_fill();
     xpl_keep_forget();
     xpl_report_forget();
-    xpl.places = 0;
+    xpl_places_forget();
     xpl.rows = 0;
     xpl.view_chunks = 1;
     xpl.now.touched = 0;
-    memset(xpl.place_of, 0, sizeof(xpl.place_of));
-    memset(xpl.now.count, 0, sizeof(xpl.now.count));
     for (xpl.threads = 0; xpl.threads < XPL_THREADS; xpl.threads++) {
         if (scenario->threads[xpl.threads].run == NULL) {
             break;

@@ -247,14 +247,15 @@ void xpl_stop(enum xpl_verdict verdict);
 uint8_t *xpl_run_stack_top(unsigned thread);
 
 /* xpl_memory.c */
-uint16_t xpl_place_of(struct xpl_site *site, void *object);
+uint16_t xpl_place_of(const struct xpl_site *site, void *object);
+void xpl_places_forget(void);
 void xpl_memory_reset(void);
 void xpl_memory_forget(unsigned touched);
 uint64_t xpl_changed(const struct xpl_op *op, uint64_t was, uint8_t bytes, bool *out_writes);
 uint64_t xpl_plainly(const struct xpl_site *site, void *object, uint64_t operand,
                      uint64_t expected);
 /* May this access go on without being a step? Ends the execution if that was wrong before. */
-bool xpl_place_is_local(uint16_t index);
+bool xpl_place_is_local(uint16_t index, uint8_t kind);
 /* Can the process go on, and with which choices (bits)? 0: it cannot. */
 uint64_t xpl_alternatives(unsigned process);
 /* Do the process's next step. Fills what the event needs to know about it. */

@@ -189,7 +189,6 @@ static void coverage_measure(void)
 
         for (unsigned j = 0; j < place_count; j++) {
             for (unsigned k = 0; k < places[j].count; k++) {
-                places[j].sites[k]->last_object = NULL;
                 places[j].sites[k]->reached = false;
             }
         }
