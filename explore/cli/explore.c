@@ -36,6 +36,7 @@ static const char usage[] =
     "  --replay TOKEN      run one execution again and print its table (needs --model)\n"
     "  --sleep-sets        another, weaker reduction, as a second opinion\n"
     "  --no-reduction      try equivalent orders too\n"
+    "  --from-the-start    run each execution whole, without checkpoints: slower, the same result\n"
     "  --json              results as JSON lines\n"
     "  --list              the scenarios\n"
     "  --all               all of them\n"
@@ -211,6 +212,7 @@ enum {
     BOUND,
     DESIGN,
     EXECUTIONS,
+    FROM_THE_START,
     JSON,
     LIST,
     MODEL,
@@ -226,6 +228,7 @@ static const struct option long_options[] = {{"all", 0, NULL, ALL},
                                              {"bound", 1, NULL, BOUND},
                                              {"design", 1, NULL, DESIGN},
                                              {"executions", 1, NULL, EXECUTIONS},
+                                             {"from-the-start", 0, NULL, FROM_THE_START},
                                              {"help", 0, NULL, 'h'},
                                              {"json", 0, NULL, JSON},
                                              {"list", 0, NULL, LIST},
@@ -256,6 +259,9 @@ static int option_take(struct request *request, int option, bool *all)
         return -1;
     case EXECUTIONS:
         options->max_executions = strtoull(optarg, NULL, 10);
+        return -1;
+    case FROM_THE_START:
+        options->from_the_start = true;
         return -1;
     case JSON:
         request->json = true;

@@ -98,7 +98,7 @@ static uint16_t place_find(void *object, uint8_t bytes)
 static struct {
     const void *object;
     uint16_t index;
-} nearby[256];
+} nearby[1024];
 
 void xpl_places_forget(void)
 {
@@ -110,7 +110,7 @@ void xpl_places_forget(void)
 uint16_t xpl_place_of(const struct xpl_site *site, void *object)
 {
     const uintptr_t key = (uintptr_t)object;
-    const unsigned slot = (unsigned)((key >> 2) ^ (key >> 9)) % (sizeof(nearby) / sizeof(nearby[0]));
+    const unsigned slot = (unsigned)((key * 0x9E3779B97F4A7C15u) >> 54); /* 10 bits. */
     uint16_t index = nearby[slot].index;
 
     if (nearby[slot].object != object) {

@@ -9,6 +9,7 @@
     X(close_deferred) \
     X(close_polled) \
     X(deferred_ring) \
+    X(dispatch) \
     X(legacy_page) \
     X(message_slot) \
     X(messages) \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The explorer's reduction, on random programs: it must reach the very results that trying every
- * order reaches, and run far fewer executions for it.
+ * order reaches, and run far fewer executions for it. And its checkpoints: searching from copies of
+ * a common beginning must do the same, number for number, as running every execution whole.
  */
 #ifndef XPL_AVAILABLE /* No fibers under a sanitizer or an emulator: said as TAP. */
 #include <stdio.h>
@@ -130,14 +131,17 @@ static void make_program(void)
     }
 }
 
+static struct xpl_result found; /* By the last exploration. */
+
 /* Explore the program; the results are in `seen`. Returns the number of executions, 0: too many. */
-static uint64_t explore(enum xpl_model model, enum xpl_strategy strategy)
+static uint64_t explore_from(enum xpl_model model, enum xpl_strategy strategy, bool from_the_start)
 {
-    const struct xpl_options options = {
-        .model = model, .strategy = strategy, .max_executions = 300000};
+    const struct xpl_options options = {.model = model,
+                                        .strategy = strategy,
+                                        .max_executions = 300000,
+                                        .from_the_start = from_the_start};
     struct xpl_scenario scenario = {
         .name = "random", .prepare = keep_results, .check = note_outcome};
-    struct xpl_result result;
 
     for (unsigned i = 0; i < THREADS; i++) {
         scenario.threads[i] = (struct xpl_thread){.name = "thread",
@@ -149,8 +153,26 @@ static uint64_t explore(enum xpl_model model, enum xpl_strategy strategy)
         }
     }
     seen.count = 0;
-    assert_true(xpl_explore(&scenario, &options, &result));
-    return result.complete ? result.executions : 0;
+    assert_true(xpl_explore(&scenario, &options, &found));
+    return found.complete ? found.executions : 0;
+}
+
+/* The referee runs every execution whole; the others go on from checkpoints. */
+static uint64_t explore(enum xpl_model model, enum xpl_strategy strategy)
+{
+    return explore_from(model, strategy, strategy == XPL_NAIVE);
+}
+
+/* The same search with and without checkpoints. */
+static void same_search(enum xpl_model model, enum xpl_strategy strategy)
+{
+    const struct xpl_result before = found;
+
+    (void)explore_from(model, strategy, true);
+    assert_int_equal(found.executions, before.executions);
+    assert_int_equal(found.cut, before.cut);
+    assert_int_equal(found.steps, before.steps);
+    assert_int_equal(found.longest, before.longest);
 }
 
 static void same_results(void)
@@ -179,6 +201,11 @@ static void random_programs(enum xpl_model model)
         same_results();
         reduced += explore(model, XPL_EXHAUST);
         same_results();
+        same_search(model, XPL_EXHAUST);
+        same_results();
+        (void)explore_from(model, XPL_NAIVE, false);
+        same_results();
+        assert_int_equal(found.executions, executions);
     }
     print_message("# %s: %llu executions without reduction, %llu with it\n", xpl_model_name(model),
                   (unsigned long long)all, (unsigned long long)reduced);
