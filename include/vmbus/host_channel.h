@@ -100,6 +100,24 @@ struct vmb_host_hooks {
     void (*control)(void *device, struct vmb_host_channel *channel);
     /** The end of vmb_host_revoke(): neither @p device nor the channel is used any more. */
     void (*released)(void *device);
+    /**
+     * vmb_host_save(): write what this device needs to go on elsewhere; @p open says whether the
+     * channel is open. VMB_OK: *out_bytes written. VMB_ERR_TOO_SMALL: *out_bytes are needed.
+     * VMB_ERR_BUSY: work is in flight that cannot be written down. Change nothing. NULL: a restored
+     * guest sees the device go and come back, if it was open. Do not save work on a GPADL whose
+     * gpadl_teardown has come: it does not come back.
+     */
+    vmb_status (*save)(void *device, struct vmb_host_channel *channel, bool open, void *buffer,
+                       size_t buffer_bytes, size_t *out_bytes);
+    /**
+     * vmb_host_restore(), to a device as after its init: read what `save` has written. With an
+     * @p endpoint the channel is open: this stands for `opened`, the rings go on where they were,
+     * on_event follows, and vmb_host_gpadl_get() finds the GPADLs. NULL: it is not. VMB_OK;
+     * anything else undoes the whole restore, and neither `closed` nor anything follows for this
+     * device. The bytes may be anything: check them. NULL although `save` is not: refused.
+     */
+    vmb_status (*restore)(void *device, struct vmb_host_channel *channel,
+                          struct vmb_endpoint *endpoint, const void *bytes, size_t byte_count);
 };
 
 /** A device to offer. Zero means the default, for every field but the first ones. */

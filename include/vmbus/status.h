@@ -20,6 +20,7 @@ VMB_BEGIN_DECLS
     X(VMB_ERR_WRONG_STATE, -2, "not possible in this state: see the function's contract")          \
     X(VMB_ERR_TOO_SMALL, -3, "the buffer is too small: the size needed was reported")              \
     X(VMB_ERR_BUSY, -4, "the same operation is still under way: wait for its end")                 \
+    X(VMB_ERR_MISMATCH, -5, "saved state and this host differ: offer what was saved, in one way")  \
     X(VMB_ERR_NO_MEMORY, -20, "the port could not share pages: free some and retry")               \
     X(VMB_ERR_LIMIT, -21, "a limit given at init is reached: raise it")                            \
     X(VMB_ERR_RING_EMPTY, -22, "nothing to read: wait for a signal")                               \

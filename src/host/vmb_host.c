@@ -247,6 +247,9 @@ bool vmb_host_poll(struct vmb_host *host)
         return false;
     }
     host->polling = true;
+    if (host->restored) {
+        vmbi_host_restored_start(host);
+    }
     poll_take_wake(host);
     more = vmbi_host_take_messages(host);
     /* Twice: a channel that has closed lets go of GPADLs, and a revoked one waits for these. */

@@ -46,7 +46,7 @@ static vmb_status connect_map_page(struct vmb_host *host, vmb_gpa gpa,
     return host->platform.map_pages(host->platform.context, &gpn, 1, out_mapping);
 }
 
-static void connect_unmap(struct vmb_host *host)
+void vmbi_host_connection_unmap(struct vmb_host *host)
 {
     struct vmbi_host_connection *connection = &host->connection;
 
@@ -58,6 +58,31 @@ static void connect_unmap(struct vmb_host *host)
         connection->has_monitor_page = false;
         host->platform.unmap_pages(host->platform.context, &connection->monitor_page, 1);
     }
+}
+
+vmb_status vmbi_host_connection_map(struct vmb_host *host)
+{
+    struct vmbi_host_connection *connection = &host->connection;
+    bool interrupt_page = connection->has_interrupt_page;
+    bool monitor_page = connection->has_monitor_page;
+    vmb_status status = VMB_OK;
+
+    connection->has_interrupt_page = false;
+    connection->has_monitor_page = false;
+    if (interrupt_page) {
+        status =
+            connect_map_page(host, connection->interrupt_page_gpa, &connection->interrupt_page);
+        connection->has_interrupt_page = status == VMB_OK;
+    }
+    if (monitor_page && status == VMB_OK) {
+        status = connect_map_page(host, connection->monitor_page_gpa, &connection->monitor_page);
+        connection->has_monitor_page = status == VMB_OK;
+    }
+    if (status == VMB_OK && connection->version != VMB_VERSION_NONE &&
+        connection->version < VMB_VERSION_1_1 && host->platform.doorbell_open != NULL) {
+        status = host->platform.doorbell_open(host->platform.context, VMB_CONNECTION_EVENT);
+    }
+    return status;
 }
 
 /* Change the monitor pages; we look at the one that the guest writes. Both of them or neither. */
@@ -83,6 +108,7 @@ static vmb_status connect_set_monitor(struct vmb_host *host, vmb_gpa parent_to_c
     connection->has_monitor_page = child_to_parent != 0;
     if (connection->has_monitor_page) {
         connection->monitor_page = mapping;
+        connection->monitor_page_gpa = child_to_parent;
     }
     return VMB_OK;
 }
@@ -105,6 +131,7 @@ static vmb_status connect_prepare_legacy(struct vmb_host *host,
         return status;
     }
     connection->has_interrupt_page = true;
+    connection->interrupt_page_gpa = request->interrupt_page_gpa;
     if (request->requested_version < VMB_VERSION_1_1 && host->platform.doorbell_open != NULL) {
         return host->platform.doorbell_open(host->platform.context, VMB_CONNECTION_EVENT);
     }
@@ -151,7 +178,7 @@ static void connect_negotiate(struct vmb_host *host)
     }
     status = connect_prepare(host, request, features);
     if (status != VMB_OK) {
-        connect_unmap(host);
+        vmbi_host_connection_unmap(host);
         vmbi_host_log(host, VMB_LOG_WARNING, "contact fails for a page of the guest's; version",
                       version);
         if (version < VMB_VERSION_2_4) { /* There is no other way to say so. */
@@ -246,7 +273,7 @@ void vmbi_host_connection_settle(struct vmb_host *host)
     }
     shared_doorbell =
         connection->version != VMB_VERSION_NONE && connection->version < VMB_VERSION_1_1;
-    connect_unmap(host);
+    vmbi_host_connection_unmap(host);
     if (shared_doorbell && host->platform.doorbell_close != NULL) {
         host->platform.doorbell_close(host->platform.context, VMB_CONNECTION_EVENT);
     }

@@ -10,8 +10,6 @@
 #include "host/vmb_host_gpadl_words.h"
 #include "host/vmb_host_internal.h"
 
-#define GPADL_MAX_GPN ((vmb_gpn)1 << (64 - VMB_PAGE_SHIFT))
-
 static struct vmb_host_channel *gpadl_channel(const struct vmb_host_gpadl *gpadl)
 {
     return &gpadl->host->channels[vmb_atomic_load(&gpadl->slot, VMB_RELAXED)];
@@ -33,6 +31,11 @@ static struct vmb_host_gpadl *gpadl_find(struct vmb_host *host, uint32_t slot, u
         }
     }
     return NULL;
+}
+
+struct vmb_host_gpadl *vmbi_host_gpadl_of(struct vmb_host_channel *channel, uint32_t handle)
+{
+    return gpadl_find(channel->host, channel->slot, handle);
 }
 
 /* Bodies name no channel: a handle is in progress once in all channels. */
@@ -65,7 +68,7 @@ static void gpadl_answer(struct vmb_host *host, uint32_t relid, uint32_t handle,
 }
 
 /* Nobody holds it. */
-static void gpadl_free(struct vmb_host_gpadl *gpadl)
+void vmbi_host_gpadl_free(struct vmb_host_gpadl *gpadl)
 {
     struct vmb_host *host = gpadl->host;
 
@@ -84,7 +87,7 @@ static void gpadl_refuse(struct vmb_host_gpadl *gpadl)
     uint32_t relid = gpadl_channel(gpadl)->offer.relid;
     uint32_t handle = vmb_atomic_load(&gpadl->handle, VMB_RELAXED);
 
-    gpadl_free(gpadl);
+    vmbi_host_gpadl_free(gpadl);
     gpadl_answer(host, relid, handle, false);
 }
 
@@ -97,24 +100,29 @@ static void gpadl_end(struct vmb_host_gpadl *gpadl)
     vmb_atomic_fetch_and(&gpadl->hold, ~VMBI_HOLD_LIVE, VMB_RELAXED);
 }
 
+vmb_status vmbi_host_gpadl_map(struct vmb_host_gpadl *gpadl)
+{
+    struct vmb_host *host = gpadl->host;
+    vmb_status status =
+        host->platform.map_pages(host->platform.context, &host->words[gpadl->word_offset],
+                                 gpadl->page_count, &gpadl->mapping);
+
+    gpadl->mapped = status == VMB_OK;
+    return status;
+}
+
 /* Map a complete GPADL and ask the device. */
 static vmb_status gpadl_accept(struct vmb_host_gpadl *gpadl)
 {
-    struct vmb_host *host = gpadl->host;
     struct vmb_host_channel *channel = gpadl_channel(gpadl);
-    const uint64_t *words = &host->words[gpadl->word_offset];
-    uint64_t range = words[gpadl->page_count];
     vmb_status status;
 
-    gpadl->first_bytes = (uint32_t)range;
-    gpadl->first_offset = (uint32_t)(range >> 32);
+    vmbi_gpadl_words_complete(gpadl);
     if (!channel->withdrawn && channel->state != VMB_HOST_CHANNEL_REOFFERED) {
-        status = host->platform.map_pages(host->platform.context, words, gpadl->page_count,
-                                          &gpadl->mapping);
+        status = vmbi_host_gpadl_map(gpadl);
         if (status != VMB_OK) {
             return status;
         }
-        gpadl->mapped = true;
     } /* Else nobody will ever look at it, and the guest hears soon that the device is gone. */
     gpadl->state = VMBI_GPADL_ACCEPTED;
     status = VMB_OK;
@@ -132,34 +140,6 @@ static vmb_status gpadl_accept(struct vmb_host_gpadl *gpadl)
     return status;
 }
 
-/* Take one word of the data: a range, or a page of the range before. */
-static vmb_status gpadl_take_word(struct vmb_host_gpadl *gpadl, uint64_t word)
-{
-    uint64_t *words = &gpadl->host->words[gpadl->word_offset];
-    uint32_t byte_count = (uint32_t)word;
-    uint32_t byte_offset = (uint32_t)(word >> 32);
-    uint32_t end;
-
-    if (gpadl->range_pages_left > 0) {
-        if (word >= GPADL_MAX_GPN) {
-            return VMB_ERR_PEER;
-        }
-        words[gpadl->pages_seen++] = word;
-        gpadl->range_pages_left--;
-        return VMB_OK;
-    }
-    if (gpadl->ranges_seen == gpadl->range_count || byte_count == 0 ||
-        byte_offset >= VMB_PAGE_BYTES || vmbi_add_overflows(byte_offset, byte_count, &end)) {
-        return VMB_ERR_PEER;
-    }
-    gpadl->range_pages_left = vmbi_pages_touched(byte_offset, byte_count);
-    if (gpadl->range_pages_left > gpadl->page_count - gpadl->pages_seen) {
-        return VMB_ERR_PEER;
-    }
-    words[gpadl->page_count + gpadl->ranges_seen++] = word;
-    return VMB_OK;
-}
-
 /* Go on with a GPADL, to its end if this was the last piece. */
 static void gpadl_take_words(struct vmb_host_gpadl *gpadl, const uint64_t *words, uint32_t count)
 {
@@ -169,7 +149,7 @@ static void gpadl_take_words(struct vmb_host_gpadl *gpadl, const uint64_t *words
     uint32_t i;
 
     for (i = 0; i < count && gpadl->pages_seen + gpadl->ranges_seen < total; i++) {
-        if (gpadl_take_word(gpadl, words[i]) != VMB_OK) {
+        if (vmbi_gpadl_words_take(gpadl, words[i]) != VMB_OK) {
             host->counters.messages_malformed++;
             vmbi_host_log(host, VMB_LOG_WARNING, "a GPADL's data makes no sense: handle",
                           vmb_atomic_load(&gpadl->handle, VMB_RELAXED));
@@ -180,8 +160,6 @@ static void gpadl_take_words(struct vmb_host_gpadl *gpadl, const uint64_t *words
     if (gpadl->pages_seen + gpadl->ranges_seen < total) {
         return; /* What is missing comes in a body. */
     }
-    /* No more pages and no more ranges than announced, and as many words: all are complete. */
-    VMB_ASSERT(gpadl->range_pages_left == 0 && gpadl->ranges_seen == gpadl->range_count);
     status = gpadl_accept(gpadl);
     if (gpadl->state == VMBI_GPADL_TEARING_DOWN) {
         return; /* The device has left the bus, and the guest is not waiting any more. */
@@ -265,7 +243,7 @@ void vmbi_host_gpadl_forget(struct vmb_host_channel *channel)
             continue;
         }
         if (gpadl->state == VMBI_GPADL_IN_PROGRESS) {
-            gpadl_free(gpadl);
+            vmbi_host_gpadl_free(gpadl);
             continue;
         }
         if (gpadl->owes_answer) {
@@ -307,7 +285,7 @@ void vmbi_host_gpadl_settle(struct vmb_host *host)
             continue;
         }
         message.u.gpadl_torndown.gpadl = vmb_atomic_load(&gpadl->handle, VMB_RELAXED);
-        gpadl_free(gpadl);
+        vmbi_host_gpadl_free(gpadl);
         if (owes_answer) {
             vmbi_host_send(host, &message);
         }

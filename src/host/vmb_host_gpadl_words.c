@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/vmb_host_gpadl_words.h"
 
+#include "base/vmb_number.h"
 #include "host/vmb_host_internal.h"
+
+#define WORDS_MAX_GPN ((vmb_gpn)1 << (64 - VMB_PAGE_SHIFT))
 
 static uint32_t words_of(const struct vmb_host_gpadl *gpadl)
 {
@@ -57,6 +60,7 @@ struct vmb_host_gpadl *vmbi_gpadl_words_allocate(struct vmb_host *host, uint32_t
     index = (uint32_t)(gpadl - host->gpadls);
     gpadl->host = host;
     gpadl->mapped = false;
+    gpadl->map_due = false;
     gpadl->owes_answer = false;
     gpadl->pages_seen = 0;
     gpadl->ranges_seen = 0;
@@ -98,4 +102,41 @@ void vmbi_gpadl_words_free(struct vmb_host_gpadl *gpadl)
     vmb_atomic_store(&gpadl->hold, 0, VMB_RELAXED);
     gpadl->next = host->gpadl_free;
     host->gpadl_free = index;
+}
+
+vmb_status vmbi_gpadl_words_take(struct vmb_host_gpadl *gpadl, uint64_t word)
+{
+    uint64_t *words = &gpadl->host->words[gpadl->word_offset];
+    uint32_t byte_count = (uint32_t)word;
+    uint32_t byte_offset = (uint32_t)(word >> 32);
+    uint32_t end;
+
+    if (gpadl->range_pages_left > 0) {
+        if (word >= WORDS_MAX_GPN) {
+            return VMB_ERR_PEER;
+        }
+        words[gpadl->pages_seen++] = word;
+        gpadl->range_pages_left--;
+        return VMB_OK;
+    }
+    if (gpadl->ranges_seen == gpadl->range_count || byte_count == 0 ||
+        byte_offset >= VMB_PAGE_BYTES || vmbi_add_overflows(byte_offset, byte_count, &end)) {
+        return VMB_ERR_PEER;
+    }
+    gpadl->range_pages_left = vmbi_pages_touched(byte_offset, byte_count);
+    if (gpadl->range_pages_left > gpadl->page_count - gpadl->pages_seen) {
+        return VMB_ERR_PEER;
+    }
+    words[gpadl->page_count + gpadl->ranges_seen++] = word;
+    return VMB_OK;
+}
+
+void vmbi_gpadl_words_complete(struct vmb_host_gpadl *gpadl)
+{
+    uint64_t range = gpadl->host->words[gpadl->word_offset + gpadl->page_count];
+
+    /* No more pages and no more ranges than announced, and as many words: all are complete. */
+    VMB_ASSERT(gpadl->range_pages_left == 0 && gpadl->ranges_seen == gpadl->range_count);
+    gpadl->first_bytes = (uint32_t)range;
+    gpadl->first_offset = (uint32_t)(range >> 32);
 }

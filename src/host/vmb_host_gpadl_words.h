@@ -12,6 +12,12 @@
 /* A GPADL with room for that many words, all else zero; NULL if a limit is reached. */
 struct vmb_host_gpadl *vmbi_gpadl_words_allocate(struct vmb_host *host, uint32_t word_count);
 
+/* Take one word of the data: a range, or a page of the range before. VMB_ERR_PEER: it cannot be. */
+vmb_status vmbi_gpadl_words_take(struct vmb_host_gpadl *gpadl, uint64_t word);
+
+/* All words have been taken: unpack what holders read. */
+void vmbi_gpadl_words_complete(struct vmb_host_gpadl *gpadl);
+
 /* Give a GPADL and its words back. */
 void vmbi_gpadl_words_free(struct vmb_host_gpadl *gpadl);
 

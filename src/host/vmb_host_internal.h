@@ -105,6 +105,13 @@ struct VMB_CACHE_ALIGNED vmb_host_channel {
 
     uint64_t opens;
     uint64_t retargets;
+
+    /* While the host is saved or restored; see _save.c and _restore.c. */
+    uint32_t saved_index; /* Which record it is, plus 1; 0: none. */
+    uint32_t saved_slot;  /* Of the channel of the record with our own slot's number. */
+    size_t saved_at;      /* Where its record stands. */
+    bool unclaimed;       /* Restored; no device has been offered for it yet. */
+    bool resumed;         /* Restored as open: poll starts it. */
 };
 
 /* vmb_host_gpadl.hold: a count of holders, and whether there may be new ones. */
@@ -127,6 +134,7 @@ struct vmb_host_gpadl {
     struct vmb_host *host;
     struct vmb_host_mapping mapping;
     bool mapped;
+    bool map_due; /* Restored: it was mapped. */
     uint32_t page_count;
     uint32_t range_count;
     uint32_t first_offset; /* Range 0, */
@@ -189,6 +197,8 @@ struct vmbi_host_connection {
     uint32_t vp;
     uint32_t hold_after; /* While paused: messages that may still go out. */
     struct vmb_msg_initiate_contact request;
+    vmb_gpa interrupt_page_gpa;
+    vmb_gpa monitor_page_gpa;
     struct vmb_host_mapping interrupt_page;
     struct vmb_host_mapping monitor_page;
     bool has_interrupt_page;
@@ -238,6 +248,7 @@ struct vmb_host {
     bool offers_full; /* Not all could be sent: no room in the outbox. */
     bool settle_due;  /* A channel or a GPADL waits for somebody to leave. */
     bool control_due; /* A channel has control_wanted. */
+    bool restored;    /* Channels that were open are to be started. */
     struct vmbi_host_connection connection;
     uint32_t relid_lowest;                /* None below it is free. */
     uint16_t relid_slot[VMB_RELID_COUNT]; /* Slot + 1; 0 for a relid that is free. */
@@ -292,6 +303,16 @@ void vmbi_host_resume(struct vmb_host *host);
 void vmbi_host_tl_connect(struct vmb_host *host, const struct vmb_msg_tl_connect_request *request);
 
 /* vmb_host_offer.c */
+struct vmb_host_channel *vmbi_host_channel_find(struct vmb_host *host,
+                                                const struct vmb_guid *class_id,
+                                                const struct vmb_guid *instance_id, uint16_t index);
+/* A channel without a device, in its place in the order; NULL if there is no room. */
+struct vmb_host_channel *vmbi_host_channel_make(struct vmb_host *host,
+                                                const struct vmb_guid *class_id,
+                                                const struct vmb_guid *instance_id, uint16_t index,
+                                                uint16_t order);
+void vmbi_host_channel_free(struct vmb_host_channel *channel);
+void vmbi_host_offer_make_due(struct vmb_host_channel *channel);
 struct vmb_host_channel *vmbi_host_channel_of(struct vmb_host *host, uint32_t relid);
 void vmbi_host_request_offers(struct vmb_host *host);
 void vmbi_host_relid_released(struct vmb_host *host, uint32_t relid);
@@ -316,8 +337,16 @@ void vmbi_host_open_disconnect(struct vmb_host_channel *channel);
 /* vmb_host_attach.c: rings, doorbell and target of an open. VMB_OK, or nothing has been done. */
 vmb_status vmbi_host_attach(struct vmb_host_channel *channel);
 void vmbi_host_detach(struct vmb_host_channel *channel);
+/* The same for a channel that was open when the host was saved. */
+struct vmbi_saved_channel;
+vmb_status vmbi_host_attach_saved(struct vmb_host_channel *channel,
+                                  const struct vmbi_saved_channel *saved);
 
 /* vmb_host_gpadl.c */
+/* In any state; NULL: there is none. */
+struct vmb_host_gpadl *vmbi_host_gpadl_of(struct vmb_host_channel *channel, uint32_t handle);
+vmb_status vmbi_host_gpadl_map(struct vmb_host_gpadl *gpadl);
+void vmbi_host_gpadl_free(struct vmb_host_gpadl *gpadl);
 void vmbi_host_gpadl_header(struct vmb_host *host, const struct vmb_msg_gpadl_header *header);
 void vmbi_host_gpadl_body(struct vmb_host *host, const struct vmb_msg_gpadl_body *body);
 void vmbi_host_gpadl_teardown(struct vmb_host *host, const struct vmb_msg_gpadl_teardown *request);
@@ -332,8 +361,19 @@ void vmbi_host_modify(struct vmb_host *host, const struct vmb_msg_modify_channel
 void vmbi_host_modify_settle(struct vmb_host_channel *channel);
 /* The channel closes: the answer, if one is due, never comes. */
 void vmbi_host_modify_cancel(struct vmb_host_channel *channel);
+uint16_t vmbi_host_target_flag(const struct vmb_host_channel *channel);
+/* Nobody interrupts the target, or a former one, right now. */
+bool vmbi_host_target_idle(const struct vmb_host_channel *channel);
 void vmbi_host_target_set(struct vmb_host_channel *channel, uint32_t vp, uint16_t flag);
 void vmbi_host_doorbell(void *channel);
+
+/* vmb_host_connect.c, for those who restore. */
+vmb_status vmbi_host_connection_map(struct vmb_host *host);
+void vmbi_host_connection_unmap(struct vmb_host *host);
+
+/* vmb_host_restore.c */
+/* Start what was open: each device runs once and each guest is interrupted once. */
+void vmbi_host_restored_start(struct vmb_host *host);
 
 /* vmb_host_dispatch.c */
 void vmbi_host_gate_open(struct vmb_host_channel *channel);

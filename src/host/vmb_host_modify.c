@@ -46,6 +46,19 @@ uint32_t vmb_host_channel_target_vp(const struct vmb_host_channel *channel)
     return vp == TARGET_VP_NONE ? VMB_VP_NONE : vp;
 }
 
+uint16_t vmbi_host_target_flag(const struct vmb_host_channel *channel)
+{
+    uint32_t target = vmb_atomic_load(&channel->target, VMB_RELAXED);
+
+    return (uint16_t)(target >> TARGET_FLAG_SHIFT & TARGET_FLAG_MASK);
+}
+
+bool vmbi_host_target_idle(const struct vmb_host_channel *channel)
+{
+    return (vmb_atomic_load(&channel->target, VMB_RELAXED) & TARGET_COUNT) == 0 &&
+           vmb_atomic_load(&channel->draining, VMB_RELAXED) == 0;
+}
+
 /* True if nobody interrupts the old target any more. */
 static bool target_move(struct vmb_host_channel *channel, uint32_t vp)
 {

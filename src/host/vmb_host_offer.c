@@ -33,8 +33,9 @@ static bool offer_same_device(const struct vmb_host_channel *channel,
            vmb_guid_equal(&channel->offer.instance_guid, instance_id);
 }
 
-static struct vmb_host_channel *offer_find(struct vmb_host *host, const struct vmb_guid *class_id,
-                                           const struct vmb_guid *instance_id, uint16_t index)
+struct vmb_host_channel *vmbi_host_channel_find(struct vmb_host *host,
+                                                const struct vmb_guid *class_id,
+                                                const struct vmb_guid *instance_id, uint16_t index)
 {
     uint32_t i;
 
@@ -97,6 +98,9 @@ static struct vmb_host_channel *offer_allocate(struct vmb_host *host)
     channel->ring_gpadl = VMBI_HOST_NONE;
     channel->opens = 0;
     channel->retargets = 0;
+    channel->unclaimed = false;
+    channel->resumed = false;
+    channel->saved_index = 0;
     vmb_atomic_store(&channel->started, 0, VMB_RELAXED);
     vmb_atomic_store(&channel->coalesced, 0, VMB_RELAXED);
     vmb_atomic_store(&channel->stray, 0, VMB_RELAXED);
@@ -110,7 +114,7 @@ static struct vmb_host_channel *offer_allocate(struct vmb_host *host)
     return channel;
 }
 
-static void offer_free(struct vmb_host_channel *channel)
+void vmbi_host_channel_free(struct vmb_host_channel *channel)
 {
     struct vmb_host *host = channel->host;
 
@@ -120,6 +124,23 @@ static void offer_free(struct vmb_host_channel *channel)
     channel->next = host->channel_free;
     host->channel_free = channel->slot;
     host->counters.channels_in_use--;
+}
+
+struct vmb_host_channel *vmbi_host_channel_make(struct vmb_host *host,
+                                                const struct vmb_guid *class_id,
+                                                const struct vmb_guid *instance_id, uint16_t index,
+                                                uint16_t order)
+{
+    struct vmb_host_channel *channel = offer_allocate(host);
+
+    if (channel != NULL) {
+        channel->offer.interface_guid = *class_id;
+        channel->offer.instance_guid = *instance_id;
+        channel->offer.subchannel_index = index;
+        channel->order = order;
+        offer_link(host, channel);
+    }
+    return channel;
 }
 
 /* What may be different when a device comes back. */
@@ -144,7 +165,7 @@ static void offer_describe(struct vmb_host_channel *channel,
     }
 }
 
-static void offer_make_due(struct vmb_host_channel *channel)
+void vmbi_host_offer_make_due(struct vmb_host_channel *channel)
 {
     struct vmb_host *host = channel->host;
 
@@ -168,6 +189,11 @@ static bool offer_options_good(const struct vmb_host_offer_options *options)
 static vmb_status offer_again(struct vmb_host_channel *channel,
                               const struct vmb_host_offer_options *options)
 {
+    if (channel->unclaimed) { /* By a device that is being restored, for its sub-channel. */
+        channel->unclaimed = false;
+        offer_describe(channel, options);
+        return VMB_OK;
+    }
     if (!channel->withdrawn) {
         return VMB_ERR_WRONG_STATE;
     }
@@ -178,7 +204,7 @@ static vmb_status offer_again(struct vmb_host_channel *channel,
     if (channel->state == VMB_HOST_CHANNEL_REVOKED) {
         channel->state = VMB_HOST_CHANNEL_REOFFERED;
     } else {
-        offer_make_due(channel);
+        vmbi_host_offer_make_due(channel);
     }
     return VMB_OK;
 }
@@ -198,26 +224,24 @@ vmb_status vmb_host_offer(struct vmb_host *host, const struct vmb_host_offer_opt
         class_id = &options->driver->class_id;
     }
     if (options->subchannel_index > 0) {
-        primary = offer_find(host, class_id, &options->instance_id, 0);
+        primary = vmbi_host_channel_find(host, class_id, &options->instance_id, 0);
         if (primary == NULL) {
             return VMB_ERR_INVALID_ARGUMENT;
         }
     }
-    channel = offer_find(host, class_id, &options->instance_id, options->subchannel_index);
+    channel =
+        vmbi_host_channel_find(host, class_id, &options->instance_id, options->subchannel_index);
     if (channel != NULL) {
         status = offer_again(channel, options);
     } else {
-        channel = offer_allocate(host);
+        channel =
+            vmbi_host_channel_make(host, class_id, &options->instance_id, options->subchannel_index,
+                                   primary != NULL ? primary->order : options->order);
         if (channel == NULL) {
             return VMB_ERR_LIMIT;
         }
-        channel->offer.interface_guid = *class_id;
-        channel->offer.instance_guid = options->instance_id;
-        channel->offer.subchannel_index = options->subchannel_index;
-        channel->order = primary != NULL ? primary->order : options->order;
-        offer_link(host, channel);
         offer_describe(channel, options);
-        offer_make_due(channel);
+        vmbi_host_offer_make_due(channel);
     }
     if (status == VMB_OK && out_channel != NULL) {
         *out_channel = channel;
@@ -282,7 +306,7 @@ void vmbi_host_withdraw(struct vmb_host_channel *channel)
         if (vmbi_host_gpadl_any(channel)) {
             channel->host->settle_due = true;
         } else {
-            offer_free(channel);
+            vmbi_host_channel_free(channel);
         }
     }
 }
@@ -368,7 +392,7 @@ void vmbi_host_relid_released(struct vmb_host *host, uint32_t relid)
         channel->state = VMB_HOST_CHANNEL_CLOSED;
         channel->known = false;
         channel->rescind_due = false;
-        offer_make_due(channel); /* With the same relid. */
+        vmbi_host_offer_make_due(channel); /* With the same relid. */
     } else {
         vmbi_host_unexpected(host, "RelIdReleased of a channel in use:", relid);
     }

@@ -218,6 +218,7 @@ static void settle_idle(struct vmb_host_channel *channel)
         }
         break;
     case VMB_HOST_CHANNEL_CLOSING_REOPEN:
+    case VMB_HOST_CHANNEL_OPENING: /* Restored: this device has not been asked yet. */
         open_begin(channel);
         break;
     case VMB_HOST_CHANNEL_OPENING_CLIENT_RELEASE:

@@ -52,6 +52,10 @@ struct hrig_device {
     vmb_status open_answer, close_answer, gpadl_answer;
     struct vmb_host_open last_open;
     uint8_t last_user_data[VMB_USER_DEFINED_BYTES];
+    uint32_t memo; /* What it saves. */
+    uint32_t saved, restored;
+    vmb_status save_answer, restore_answer;
+    void (*in_restore)(struct hrig_device *device);
     void (*in_event)(struct hrig_device *device);
     void (*in_closed)(struct hrig_device *device);
     void (*in_released)(struct hrig_device *device);
@@ -70,12 +74,14 @@ struct hrig {
     uint32_t posted_count;
     uint32_t posted_read;
     uint32_t slots_free;   /* Posts that succeed until the slot is taken. */
+    bool lenient;          /* What is posted need not make sense. */
     vmb_status post_error; /* What a post says otherwise than RETRY, or VMB_OK. */
 
     struct hrig_event events[HRIG_EVENTS];
     uint32_t event_count;
     void (*in_raise)(struct hrig *rig);
     uint32_t mapped_pages;
+    uint32_t maps_before_refusal;
     uint32_t maps_refused; /* The next so many are. */
     vmb_status map_error;
     uint32_t doorbells_open;
@@ -104,6 +110,9 @@ extern const struct vmb_host_hooks hrig_hooks;
 struct hrig *hrig_new(const struct vmb_host_options *options);
 /* Resets the host and checks that it has let go of everything. */
 void hrig_free(struct hrig *rig);
+
+/* The host is gone without a word, and a fresh one is there, over the same guest memory. */
+void hrig_restart(struct hrig *rig, const struct vmb_host_options *options);
 
 void hrig_poll(struct hrig *rig);
 /* Run until no channel is ready. */
