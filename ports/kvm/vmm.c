@@ -163,6 +163,7 @@ bool vmm_init(struct vmm *vmm, const struct vmm_options *options, struct vmm_err
         .command_line = options->command_line,
         .cpu_count = options->cpu_count,
         .memory_bytes = options->memory_bytes,
+        .no_timers = options->no_timers,
         .context = vmm,
         .attention = vmm_on_attention,
     };

@@ -42,6 +42,7 @@ struct vmm_options {
     uint32_t max_version; /* Of the bus; 0: the newest. */
     const char *user;     /* Whom to become if this is root; NULL: nobody. */
     bool unconfined;      /* Keep root and all system calls: for debuggers. */
+    bool no_timers;       /* No synthetic ones: the guest uses those of its local APICs. */
     bool no_reboot;       /* A reset ends it all, as a power-off does. */
     struct vmm_listener listener;
 };

@@ -58,7 +58,8 @@ static void cpuid_drop_hypervisors(struct vmm_cpuid *cpuid)
     cpuid->head.nent = kept;
 }
 
-static void cpuid_add_hyperv(struct vmm_cpuid *cpuid, const struct vmm_cpuid *hyperv)
+static void cpuid_add_hyperv(struct vmm_cpuid *cpuid, const struct vmm_cpuid *hyperv,
+                             bool no_timers)
 {
     uint32_t index;
 
@@ -77,6 +78,10 @@ static void cpuid_add_hyperv(struct vmm_cpuid *cpuid, const struct vmm_cpuid *hy
             entry.ebx |=
                 (uint32_t)((VMB_HV_PRIVILEGE_POST_MESSAGES | VMB_HV_PRIVILEGE_SIGNAL_EVENTS) >> 32);
             entry.edx &= ~CPUID_HV_EDX_DEBUG;
+            if (no_timers) {
+                entry.eax &= ~(uint32_t)VMB_HV_PRIVILEGE_SYNTHETIC_TIMERS;
+                entry.edx &= ~VMB_HV_FEATURE_TIMER_DIRECT;
+            }
             break;
         default:
             break;
@@ -87,7 +92,7 @@ static void cpuid_add_hyperv(struct vmm_cpuid *cpuid, const struct vmm_cpuid *hy
     }
 }
 
-struct vmm_cpuid *vmm_cpuid_new(const struct vmm_kvm *kvm, struct vmm_error *error)
+struct vmm_cpuid *vmm_cpuid_new(const struct vmm_kvm *kvm, bool no_timers, struct vmm_error *error)
 {
     struct vmm_cpuid *cpuid = malloc(sizeof(*cpuid));
     struct vmm_cpuid *hyperv = malloc(sizeof(*hyperv));
@@ -99,7 +104,7 @@ struct vmm_cpuid *vmm_cpuid_new(const struct vmm_kvm *kvm, struct vmm_error *err
         vmm_fail_errno(error, "cannot ask KVM for CPUID");
     } else {
         cpuid_drop_hypervisors(cpuid);
-        cpuid_add_hyperv(cpuid, hyperv);
+        cpuid_add_hyperv(cpuid, hyperv, no_timers);
         free(hyperv);
         return cpuid;
     }

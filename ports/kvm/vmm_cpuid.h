@@ -7,8 +7,8 @@
 
 struct vmm_cpuid;
 
-/* Ask KVM what it supports. */
-struct vmm_cpuid *vmm_cpuid_new(const struct vmm_kvm *kvm, struct vmm_error *error);
+/* Ask KVM what it supports. @no_timers: leave Hyper-V's synthetic timers out of it. */
+struct vmm_cpuid *vmm_cpuid_new(const struct vmm_kvm *kvm, bool no_timers, struct vmm_error *error);
 void vmm_cpuid_free(struct vmm_cpuid *cpuid);
 
 /* Give it to CPU @index of @cpu_count. */

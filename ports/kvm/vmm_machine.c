@@ -45,7 +45,7 @@ bool vmm_machine_init(struct vmm_machine *machine, const struct vmm_machine_opti
         !vmm_memory_init(&machine->memory, options->memory_bytes, error)) {
         return false;
     }
-    machine->cpuid = vmm_cpuid_new(&machine->kvm, error);
+    machine->cpuid = vmm_cpuid_new(&machine->kvm, options->no_timers, error);
     return machine->cpuid != NULL && vmm_synic_init(&machine->synic, options->loop,
                                                     &machine->memory, machine->cpu_count, error);
 }

@@ -65,6 +65,7 @@ struct vmm_machine_options {
     const char *command_line;
     uint32_t cpu_count;
     uint64_t memory_bytes;
+    bool no_timers; /* No synthetic ones: the guest uses those of its local APICs. */
     void *context;
     /* `end` is set, or the serial port wants to be looked at. Any thread. */
     void (*attention)(void *context);

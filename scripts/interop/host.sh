@@ -4,7 +4,7 @@
 # Guests that we did not write on our host: an unmodified Linux on `vmbus vm`, and our own guest.
 #
 # KERNEL=6.1 (the default) or 6.12, as Debian 12 and its backports have them. --short leaves out what
-# takes long. What is checked, from inside the guest and from outside, is in host-l1.
+# takes long; STEPS names the steps to do. What they are, inside the guest and outside, is in host-l1.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -18,6 +18,11 @@ cd "$here/../.."
 build=${BUILD:-build}
 kernel=${KERNEL:-6.1}
 short=${1-}
+if [[ -n $short ]]; then
+    steps=${STEPS:-linux retarget=50 revoke=2 shutdown bare_metal}
+else
+    steps=${STEPS:-linux retarget=1000 hotplug=10 reload=50 revoke=10 reboot kexec shutdown bus=5 bare_metal}
+fi
 log=build-interop/logs/host-$kernel.log
 work=$(mktemp -d "${TMPDIR:-/tmp}/vmbus-host.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -40,9 +45,10 @@ if [[ -z $short ]]; then
 fi
 
 status=0
+# shellcheck disable=SC2086  # A step a word.
 "$here/nested.sh" --add "$build/vmbus" --add "$build/vmbus-guest.elf" --add "$linux/vmlinuz" \
     --add "$work/initrd" --add "$here/host-l1" --timeout "${TIMEOUT:-900}" -- \
-    host-l1 "$short" | sed -u 's/\r//g' | tee "$log" || status=$?
+    host-l1 $steps | sed -u 's/\r//g' | tee "$log" || status=$?
 passed=$(grep -c '^ok: ' "$log" || true)
 failed=$(grep -c '^FAILED: ' "$log" || true)
 if ((status != 0)); then

@@ -37,6 +37,7 @@ int command_vm(int argc, char **argv)
                       .max_version = options.version_max,
                       .user = options.user,
                       .unconfined = options.unconfined,
+                      .no_timers = options.no_timers,
                       .no_reboot = options.no_reboot,
                       .listener = vm_report_listener(&report),
                   },

@@ -21,6 +21,7 @@ enum vm_letter {
     VM_TRAFFIC = 't',
     VM_DISK = 'd',
     VM_VERSION_MAX = 'n',
+    VM_NO_TIMERS = 'w',
     VM_NO_REBOOT = 'r',
     VM_JSON = 'j',
     VM_QUIET = 'q',
@@ -40,6 +41,7 @@ static const struct option vm_table[] = {
     {"traffic", required_argument, NULL, VM_TRAFFIC},
     {"disk", required_argument, NULL, VM_DISK},
     {"version-max", required_argument, NULL, VM_VERSION_MAX},
+    {"no-timers", no_argument, NULL, VM_NO_TIMERS},
     {"no-reboot", no_argument, NULL, VM_NO_REBOOT},
     {"json", no_argument, NULL, VM_JSON},
     {"quiet", no_argument, NULL, VM_QUIET},
@@ -73,6 +75,7 @@ static void vm_help(void)
         "      --control PATH     a socket for vmbus ls, vmbus top and vmbus ctl\n"
         "      --traffic N        offer N traffic devices, for guests that load channels\n"
         "      --version-max V    newest protocol version that the host offers (default 6.0)\n"
+        "      --no-timers        no synthetic timers, so that a guest can leave the bus for good\n"
         "      --no-reboot        end when the guest restarts, instead of starting it again\n"
         "      --user NAME        whom to become if started by root (default nobody)\n"
         "      --unconfined       keep root and every system call, for debuggers\n"
@@ -174,6 +177,9 @@ static int vm_take(int letter, const char *text, struct vm_options *out)
         return TOOL_OK;
     case VM_UNCONFINED:
         out->unconfined = true;
+        return TOOL_OK;
+    case VM_NO_TIMERS:
+        out->no_timers = true;
         return TOOL_OK;
     case VM_NO_REBOOT:
         out->no_reboot = true;

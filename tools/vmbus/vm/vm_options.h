@@ -21,6 +21,7 @@ struct vm_options {
     uint32_t version_max; /* 0: the newest. */
     const char *user;
     bool unconfined;
+    bool no_timers;
     bool no_reboot;
     bool json;
     bool quiet;
