@@ -114,7 +114,7 @@ run_here() {
 }
 
 run_nested() {
-    local status=0 archives
+    local status=0 ended archives
     need qemu-system-x86_64 qemu-system-x86
     part_l1
     for entry in "${add[@]}"; do add_libraries "${entry%%=*}"; done
@@ -134,9 +134,10 @@ run_nested() {
         say "no end after $timeout s"
         return 124
     fi
+    ended=$status
     read -r _ status < <(head -n 1 "$work/back" | tr -d '\0') || true
     if [[ ! $status =~ ^[0-9]+$ || ! -s $work/back ]]; then
-        say "the machine in the middle died before the command ended"
+        say "the machine in the middle died before the command ended; QEMU's status is $ended"
         return 125
     fi
     if ((${#get[@]})); then
