@@ -11,7 +11,7 @@
 struct ic_message {
     struct vmb_packet packet;
     struct vmb_ic_header header;
-    uint8_t payload[4096];
+    uint8_t payload[8192];
     uint8_t *body;
 };
 
@@ -37,7 +37,7 @@ static inline bool ic_receive(struct pair_side *side, struct ic_message *message
 static inline void ic_send(struct pair_side *side, const struct vmb_ic_header *header,
                            const void *body, uint64_t packet_id)
 {
-    uint8_t payload[4096];
+    uint8_t payload[8192];
 
     vmb_ic_header_encode(header, payload);
     if (header->body_bytes > 0) {

@@ -29,6 +29,9 @@ VMB_BEGIN_DECLS
 
 /* ---- Guest ----------------------------------------------------------------------------------- */
 
+/** From a service's request: the answer takes time; vmb_ic_guest_answer() gives it. Never sent. */
+#define VMB_IC_ANSWER_LATER 0x8000000Au
+
 /** What a guest has counted on one channel, over all times it was open. Each only grows. */
 struct vmb_ic_guest_counters {
     uint64_t negotiations;
@@ -46,7 +49,8 @@ struct vmb_ic_guest_service {
     /**
      * A request has come. Edit the body in place: it goes back as it then is, and as long.
      *
-     * @return The status of the answer, a VMB_IC_STATUS_ value.
+     * @return The status of the answer, a VMB_IC_STATUS_ value; or VMB_IC_ANSWER_LATER: nothing
+     *         more is read until vmb_ic_guest_answer(), and the body stays where it is until then.
      */
     uint32_t (*request)(void *device, struct vmb_ic_version version, uint8_t *body,
                         uint32_t body_bytes);
@@ -67,6 +71,7 @@ struct vmb_ic_guest {
     uint32_t buffer_bytes;
     uint32_t answer_bytes; /* Of the answer in the buffer; 0: none is owed. */
     uint64_t answer_id;
+    uint32_t late_bytes;  /* Of the request in the buffer that is answered later; 0: none. */
     bool answers_request; /* Not a negotiation. */
     bool agreed;
     struct vmb_ic_version version;         /* If agreed. */
@@ -99,6 +104,16 @@ void vmb_ic_guest_opened(struct vmb_ic_guest *ic, struct vmb_endpoint *endpoint)
  * Context: as that. Bounded: 64 messages; the core comes back for more.
  */
 void vmb_ic_guest_on_event(struct vmb_ic_guest *ic);
+
+/**
+ * Answer the request for which the service said VMB_IC_ANSWER_LATER, and go on with what has come
+ * meanwhile. Without effect if the channel was closed since, even if it is open again.
+ *
+ * @param ic_status  A VMB_IC_STATUS_ value.
+ *
+ * Context: as on_event.
+ */
+void vmb_ic_guest_answer(struct vmb_ic_guest *ic, uint32_t ic_status);
 
 /**
  * To be called by the driver's `closed`.

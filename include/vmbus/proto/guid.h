@@ -68,6 +68,7 @@ VMB_BEGIN_DECLS
 #define VMB_INSTANCE_SHUTDOWN VMB_GUID_INIT(0xb6650ff7, 0x33bc, 0x4840, 0x8048, 0xe0676786f393)
 #define VMB_INSTANCE_TIMESYNC VMB_GUID_INIT(0x2dd1ce17, 0x079e, 0x403c, 0xb352, 0xa1921ee207ee)
 #define VMB_INSTANCE_KVP      VMB_GUID_INIT(0x242ff919, 0x07db, 0x4180, 0x9c2e, 0xb86cb68c8c55)
+#define VMB_INSTANCE_VSS      VMB_GUID_INIT(0x2450ee40, 0x33bf, 0x4fbd, 0x892e, 0x9fb06e9214cf)
 
 /** Whether Linux opens sub-channels for the class and spreads its channels over the VPs. */
 #define VMB_CLASS_TRAIT_SPREADS 0x1u

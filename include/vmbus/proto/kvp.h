@@ -110,6 +110,33 @@ VMB_NODISCARD vmb_status vmb_kvp_item_encode(const struct vmb_kvp_item *item, ui
                                              uint32_t buffer_bytes, uint32_t *out_bytes);
 
 /**
+ * Turn a text of UTF-8 into one for a key or a value, with its terminator.
+ *
+ * @param utf8       @p utf8_bytes of it, no terminator among them.
+ * @param out_bytes  The size of the result, also with VMB_ERR_TOO_SMALL.
+ *
+ * @retval VMB_OK                    Written.
+ * @retval VMB_ERR_TOO_SMALL         Longer than @p buffer_bytes: what was written is of no use.
+ * @retval VMB_ERR_INVALID_ARGUMENT  Not UTF-8, or with a zero in it.
+ *
+ * Context: isr-ok; any number of callers at once.
+ */
+VMB_NODISCARD vmb_status vmb_kvp_text_encode(const char *utf8, uint32_t utf8_bytes, uint8_t *buffer,
+                                             uint32_t buffer_bytes, uint32_t *out_bytes);
+
+/**
+ * Turn a key or a value into UTF-8, up to its terminator or its end. What is no UTF-16 becomes
+ * U+FFFD; what does not fit is left out, by whole characters. Three bytes for two always suffice.
+ *
+ * @param buffer_bytes  At least 1: a zero is always written behind the text.
+ *
+ * @return The bytes written before that zero.
+ *
+ * Context: isr-ok; any number of callers at once.
+ */
+uint32_t vmb_kvp_text_decode(const struct vmb_slice *text, char *buffer, uint32_t buffer_bytes);
+
+/**
  * Read the body of an IP operation. Of a request to get, only the adapter counts.
  *
  * @param is_answer  What the message is.

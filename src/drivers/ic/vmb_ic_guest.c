@@ -28,6 +28,7 @@ void vmb_ic_guest_opened(struct vmb_ic_guest *ic, struct vmb_endpoint *endpoint)
 {
     ic->endpoint = endpoint;
     ic->answer_bytes = 0;
+    ic->late_bytes = 0;
     ic->agreed = false;
 }
 
@@ -35,6 +36,7 @@ void vmb_ic_guest_closed(struct vmb_ic_guest *ic)
 {
     ic->endpoint = NULL;
     ic->answer_bytes = 0;
+    ic->late_bytes = 0;
     ic->agreed = false;
 }
 
@@ -77,8 +79,8 @@ static vmb_status ic_guest_settle(struct vmb_ic_guest *ic)
     return VMB_OK;
 }
 
-/* Turn the message in the buffer into its own answer, as long as it came. */
-static void ic_guest_owe(struct vmb_ic_guest *ic, const struct vmb_packet *packet,
+/* Turn the message in the buffer into its own answer, as long as it came: @payload_bytes. */
+static void ic_guest_owe(struct vmb_ic_guest *ic, uint32_t payload_bytes,
                          struct vmb_ic_header *header, uint32_t ic_status)
 {
     uint8_t pipe[VMB_PIPE_HEADER_BYTES];
@@ -87,14 +89,13 @@ static void ic_guest_owe(struct vmb_ic_guest *ic, const struct vmb_packet *packe
     header->flags = VMB_IC_TRANSACTION | VMB_IC_RESPONSE;
     vmb_memcpy(pipe, ic->buffer, sizeof(pipe));
     vmb_ic_header_encode(header, ic->buffer);
-    ic->answer_bytes = packet->payload_bytes;
+    ic->answer_bytes = payload_bytes;
     if (ic->answer_bytes < VMB_IC_HEADER_BYTES + header->body_bytes) {
         ic->answer_bytes = VMB_IC_HEADER_BYTES + header->body_bytes;
     } else {
         /* The host's own count of the data: an answer of another size is cut off or dropped. */
         vmb_memcpy(ic->buffer, pipe, sizeof(pipe));
     }
-    ic->answer_id = packet->transaction_id;
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */
@@ -113,7 +114,7 @@ static void ic_guest_on_negotiate(struct vmb_ic_guest *ic, const struct vmb_pack
     ic->agreed = false;
     if (vmb_ic_negotiate_decode(body, header->body_bytes, &offered) != VMB_OK) {
         ic->counters.malformed++;
-        ic_guest_owe(ic, packet, header, VMB_IC_STATUS_INVALID_ARGUMENT);
+        ic_guest_owe(ic, packet->payload_bytes, header, VMB_IC_STATUS_INVALID_ARGUMENT);
         return;
     }
     ic->agreed = vmb_ic_negotiate_choose(&offered, ic->service->message_type, &framework, &version);
@@ -124,7 +125,7 @@ static void ic_guest_on_negotiate(struct vmb_ic_guest *ic, const struct vmb_pack
                                 &body_bytes) == VMB_OK) {
         header->body_bytes = IC_CHOICE_BYTES; /* Also for none: as Linux has it. */
     }
-    ic_guest_owe(ic, packet, header, VMB_IC_STATUS_OK);
+    ic_guest_owe(ic, packet->payload_bytes, header, VMB_IC_STATUS_OK);
     if (ic->service->negotiated != NULL) {
         ic->service->negotiated(ic->device, ic->agreed, version);
     }
@@ -144,8 +145,10 @@ static void ic_guest_on_request(struct vmb_ic_guest *ic, const struct vmb_packet
         ic_status = ic->service->request(ic->device, ic->version, ic->buffer + VMB_IC_HEADER_BYTES,
                                          header->body_bytes);
     }
-    if ((header->flags & VMB_IC_TRANSACTION) != 0) {
-        ic_guest_owe(ic, packet, header, ic_status);
+    if (ic_status == VMB_IC_ANSWER_LATER) {
+        ic->late_bytes = packet->payload_bytes;
+    } else if ((header->flags & VMB_IC_TRANSACTION) != 0) {
+        ic_guest_owe(ic, packet->payload_bytes, header, ic_status);
     } else {
         ic_guest_answered(ic); /* Nobody waits for an answer. */
     }
@@ -155,6 +158,7 @@ static void ic_guest_on_packet(struct vmb_ic_guest *ic, const struct vmb_packet 
 {
     struct vmb_ic_header header;
 
+    ic->answer_id = packet->transaction_id;
     if (packet->type != VMB_PACKET_IN_BAND ||
         vmb_ic_header_decode(ic->buffer, packet->payload_bytes, &header) != VMB_OK ||
         (header.flags & VMB_IC_RESPONSE) != 0) {
@@ -190,7 +194,8 @@ void vmb_ic_guest_on_event(struct vmb_ic_guest *ic)
     if (ic->endpoint == NULL) {
         return;
     }
-    for (budget = IC_GUEST_BUDGET; budget > 0 && status == VMB_OK; budget--) {
+    for (budget = IC_GUEST_BUDGET; budget > 0 && status == VMB_OK && ic->late_bytes == 0;
+         budget--) {
         status = ic_guest_settle(ic);
         if (status == VMB_OK) {
             status = ic_guest_take(ic);
@@ -203,4 +208,24 @@ void vmb_ic_guest_on_event(struct vmb_ic_guest *ic)
     if (status != VMB_OK && status != VMB_ERR_RING_EMPTY && status != VMB_ERR_RING_FULL) {
         ic_guest_fail(ic, status);
     }
+}
+
+void vmb_ic_guest_answer(struct vmb_ic_guest *ic, uint32_t ic_status)
+{
+    uint32_t payload_bytes = ic->late_bytes;
+    struct vmb_ic_header header;
+
+    if (payload_bytes == 0 || ic->endpoint == NULL) {
+        return;
+    }
+    ic->late_bytes = 0;
+    /* Our own copy, decoded before; a service that spoilt its headers gets nothing sent. */
+    if (vmb_ic_header_decode(ic->buffer, payload_bytes, &header) != VMB_OK) {
+        ic->counters.malformed++;
+    } else if ((header.flags & VMB_IC_TRANSACTION) != 0) {
+        ic_guest_owe(ic, payload_bytes, &header, ic_status);
+    } else {
+        ic_guest_answered(ic);
+    }
+    vmb_ic_guest_on_event(ic);
 }

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* Backup, host side: ask for one thing at a time, and remember whether the guest is frozen. */
+#include <vmbus/drivers/vss.h>
+
+#include <vmbus/platform/string.h>
+#include <vmbus/proto/guid.h>
+
+#define VSS_PATIENCE_NS (60ull * 1000u * 1000u * 1000u)
+
+/* Behind the operation: backup type, flags, no disks; and in answers, their flags. */
+#define VSS_DATA_BYTES 12u
+
+static void vss_host_set_ready(struct vmb_vss_host *device, bool ready)
+{
+    if (ready != device->is_ready) {
+        device->is_ready = ready;
+        if (device->options.ready != NULL) {
+            device->options.ready(device->options.context, ready);
+        }
+    }
+}
+
+static void vss_host_negotiated(void *context, vmb_status status, struct vmb_ic_version version)
+{
+    struct vmb_vss_host *device = context;
+
+    device->version = version;
+    device->is_frozen = false; /* A guest that has negotiated has let go. */
+    vss_host_set_ready(device, status == VMB_OK);
+}
+
+static void vss_host_tell(const struct vmb_vss_host *device, vmb_status status, uint32_t ic_status,
+                          uint32_t flags)
+{
+    if (device->options.answered != NULL) {
+        device->options.answered(device->options.context, status, ic_status, flags);
+    }
+}
+
+static void vss_host_answered(void *context, vmb_status status, uint32_t ic_status,
+                              const uint8_t *body, uint32_t body_bytes)
+{
+    struct vmb_vss_host *device = context;
+    uint32_t flags = 0;
+    struct vmb_vss vss;
+
+    if (status == VMB_OK && ic_status != VMB_IC_STATUS_OK) {
+        status = VMB_ERR_REFUSED;
+    }
+    if (status == VMB_OK &&
+        (device->operation == VMB_VSS_HOT_BACKUP || device->operation == VMB_VSS_DIRECT_DEVICES)) {
+        status = vmb_vss_decode(body, body_bytes, &vss);
+        if (status == VMB_OK) {
+            status = vmb_vss_flags_decode(&vss, &flags);
+        }
+    } else if (status == VMB_OK && device->operation != VMB_VSS_BACKUP_COMPLETE) {
+        device->is_frozen = device->operation == VMB_VSS_FREEZE;
+    }
+    vss_host_tell(device, status, ic_status, status == VMB_OK ? flags : 0);
+}
+
+static void vss_host_failed(void *context, vmb_status status)
+{
+    struct vmb_vss_host *device = context;
+
+    if (device->options.failed != NULL) {
+        device->options.failed(device->options.context, status);
+    }
+}
+
+vmb_status vmb_vss_host_request(struct vmb_vss_host *device, uint8_t operation)
+{
+    static const uint8_t data[VSS_DATA_BYTES];
+    static const uint16_t since[] = {[VMB_VSS_HOT_BACKUP] = 1,
+                                     [VMB_VSS_DIRECT_DEVICES] = 1,
+                                     [VMB_VSS_BACKUP_COMPLETE] = 4,
+                                     [VMB_VSS_FREEZE] = 5,
+                                     [VMB_VSS_THAW] = 5};
+    struct vmb_vss vss = {operation, {data, sizeof(data)}};
+    uint8_t body[VMB_VSS_HEADER_BYTES + VSS_DATA_BYTES];
+    uint32_t body_bytes = 0;
+    vmb_status status;
+
+    if (operation >= sizeof(since) / sizeof(since[0]) || since[operation] == 0) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    if (device->is_ready && device->version.major < since[operation]) {
+        return VMB_ERR_VERSION;
+    }
+    status = vmb_vss_encode(&vss, body, sizeof(body), &body_bytes);
+    if (status == VMB_OK) {
+        status = vmb_ic_host_request(&device->ic, body, body_bytes);
+    }
+    if (status == VMB_OK) {
+        device->operation = operation;
+    }
+    return status;
+}
+
+bool vmb_vss_host_is_frozen(const struct vmb_vss_host *device)
+{
+    return device->is_frozen;
+}
+
+static void vss_host_opened(void *context, struct vmb_endpoint *endpoint)
+{
+    vmb_ic_host_opened(&((struct vmb_vss_host *)context)->ic, endpoint);
+}
+
+static void vss_host_on_event(void *context)
+{
+    vmb_ic_host_on_event(&((struct vmb_vss_host *)context)->ic);
+}
+
+static void vss_host_closed(void *context, vmb_status reason)
+{
+    struct vmb_vss_host *device = context;
+
+    (void)reason;
+    vmb_ic_host_closed(&device->ic);
+    device->is_frozen = false;
+    vss_host_set_ready(device, false);
+}
+
+const struct vmb_driver *vmb_vss_host_driver(void)
+{
+    static const struct vmb_driver driver = {
+        .name = "vss",
+        .class_id = VMB_GUID_VSS,
+        .opened = vss_host_opened,
+        .on_event = vss_host_on_event,
+        .closed = vss_host_closed,
+    };
+
+    return &driver;
+}
+
+vmb_status vmb_vss_host_init(struct vmb_vss_host *device,
+                             const struct vmb_vss_host_options *options)
+{
+    static const struct vmb_ic_host_service service = {
+        .message_type = VMB_IC_VSS,
+        .negotiated = vss_host_negotiated,
+        .answered = vss_host_answered,
+        .failed = vss_host_failed,
+    };
+
+    if (options->struct_bytes != sizeof(*options) || options->now_ns == NULL) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    vmb_memset(device, 0, sizeof(*device));
+    device->options = *options;
+    vmb_ic_host_init(&device->ic, &service, device, device->buffer, sizeof(device->buffer),
+                     options->now_ns, options->context);
+    vmb_ic_host_set_timeout(&device->ic,
+                            options->patience_ns != 0 ? options->patience_ns : VSS_PATIENCE_NS);
+    return VMB_OK;
+}
+
+uint64_t vmb_vss_host_next_deadline_ns(const struct vmb_vss_host *device)
+{
+    return vmb_ic_host_next_deadline_ns(&device->ic);
+}
