@@ -100,10 +100,10 @@ struct xpl_event {
     uint8_t process;
     uint8_t flags;
     uint8_t kind;
-    uint8_t number;   /* Of its process, from 1. */
-    uint8_t message;  /* C11: which store a load read, or a store made; UINT8_MAX: neither. */
-    uint8_t sequence; /* TSO: number of the store, of a store and of its flush. */
-    uint16_t before;  /* The step before it on the same place, from 1; 0: none. */
+    uint8_t number;     /* Of its process, from 1. */
+    uint8_t message;    /* C11: which store a load read, or a store made; UINT8_MAX: neither. */
+    uint8_t sequence;   /* TSO: number of the store, of a store and of its flush. */
+    uint16_t before;    /* The step before it on the same place, from 1; 0: none. */
     uint16_t before_sc; /* The same in the one order of seq_cst operations. */
     uint8_t clock[XPL_PROCESSES]; /* Events of each process that this one depends on. */
 };

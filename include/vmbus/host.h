@@ -145,6 +145,7 @@ struct vmb_host_options {
     /**
      * VMB_FEATURE_ bits to grant. Default: SIGNAL_PARAMETERS, MODIFY_CONNECTION, CLIENT_ID and
      * PAUSE_RESUME. The others need something of the VMM: see VMB_HOST_FEATURES_NONE for none.
+     * CONFIDENTIAL is granted by a paravisor only: <vmbus/host_paravisor.h>.
      */
     uint32_t features;
     uint8_t redirect_sint;       /**< With VMB_FEATURE_INTERRUPT_REDIRECT. Default 7. */
@@ -164,6 +165,7 @@ struct vmb_host_counters {
     uint64_t messages_malformed;  /**< Too short, or contents that cannot be (G). */
     uint64_t messages_unknown;    /**< Not a number of this version (G). */
     uint64_t messages_unexpected; /**< Not in this state, or of a channel that is none (G). */
+    uint64_t messages_untrusted;  /**< Not the guest's; see <vmbus/host_paravisor.h>. */
     uint64_t messages_posted;
     uint64_t messages_dropped; /**< The platform could not deliver; disconnected. */
     uint64_t post_retries;     /**< The slot was taken. */

@@ -16,9 +16,10 @@ static bool attach_ring_memory(const struct vmb_host_channel *channel,
 {
     uint32_t offset = channel->request.downstream_page_offset;
 
-    return gpadl->mapped && gpadl->range_count == 1 && gpadl->first_offset == 0 &&
-           gpadl->first_bytes % VMB_PAGE_BYTES == 0 && offset >= ATTACH_MIN_RING_PAGES &&
-           offset <= gpadl->page_count && gpadl->page_count - offset >= ATTACH_MIN_RING_PAGES;
+    return gpadl->mapped && gpadl->in_private == channel->private_ring && gpadl->range_count == 1 &&
+           gpadl->first_offset == 0 && gpadl->first_bytes % VMB_PAGE_BYTES == 0 &&
+           offset >= ATTACH_MIN_RING_PAGES && offset <= gpadl->page_count &&
+           gpadl->page_count - offset >= ATTACH_MIN_RING_PAGES;
 }
 
 /* The guest's memory for both rings, held; NULL if it will not do. */
@@ -139,6 +140,7 @@ static vmb_status attach_target(struct vmb_host_channel *channel)
     uint32_t flag = channel->offer.relid;
 
     channel->event_sint = VMB_HOST_SINT;
+    channel->private_ring = vmbi_host_is_private(channel, VMB_OFFER_CONFIDENTIAL_RING);
     channel->legacy = !channel->reserved && host->connection.version < VMB_VERSION_2_4;
     if (channel->reserved) {
         vp = VMB_VP_NONE;
@@ -226,6 +228,7 @@ vmb_status vmbi_host_attach_saved(struct vmb_host_channel *channel,
     }
     channel->event_sint = saved->event_sint;
     channel->legacy = saved->legacy;
+    channel->private_ring = saved->private_ring;
     vmbi_host_target_set(channel, saved->target_vp, saved->target_flag);
     status = attach_rings_saved(channel, saved);
     if (status == VMB_OK && saved->connection_id != 0) {

@@ -16,23 +16,24 @@ static uint32_t connect_vp(const struct vmb_msg_initiate_contact *request)
 }
 
 static void connect_respond(struct vmb_host *host, const struct vmb_msg_initiate_contact *request,
-                            const struct vmb_msg_version_response *response, uint8_t sint)
+                            const struct vmb_msg_version_response *response, bool trusted,
+                            uint8_t sint)
 {
     struct vmb_message message = {.number = VMB_MSG_VERSION_RESPONSE};
     uint32_t version = request->requested_version;
 
     message.u.version_response = *response;
     vmbi_host_send_to(host, &message, vmb_version_known(version) ? version : VMB_VERSION_NEWEST,
-                      connect_vp(request), sint);
+                      trusted, connect_vp(request), sint);
 }
 
 static void connect_refuse(struct vmb_host *host, const struct vmb_msg_initiate_contact *request,
-                           uint8_t sint)
+                           bool trusted, uint8_t sint)
 {
     struct vmb_msg_version_response response = {0};
 
     host->counters.versions_refused++;
-    connect_respond(host, request, &response, sint);
+    connect_respond(host, request, &response, trusted, sint);
 }
 
 static vmb_status connect_map_page(struct vmb_host *host, vmb_gpa gpa,
@@ -170,11 +171,12 @@ static void connect_negotiate(struct vmb_host *host)
 
     if (!vmb_version_known(version) || version < host->options.min_version ||
         version > host->options.max_version) {
-        connect_refuse(host, request, VMB_HOST_SINT);
+        connect_refuse(host, request, connection->request_trusted, VMB_HOST_SINT);
         return;
     }
     if (version >= VMB_VERSION_6_0) {
-        features = request->requested_features & host->options.features & VMB_FEATURE_ALL;
+        features =
+            vmbi_host_features(host, request->requested_features, connection->request_trusted);
     }
     status = connect_prepare(host, request, features);
     if (status != VMB_OK) {
@@ -182,17 +184,18 @@ static void connect_negotiate(struct vmb_host *host)
         vmbi_host_log(host, VMB_LOG_WARNING, "contact fails for a page of the guest's; version",
                       version);
         if (version < VMB_VERSION_2_4) { /* There is no other way to say so. */
-            connect_refuse(host, request, VMB_HOST_SINT);
+            connect_refuse(host, request, connection->request_trusted, VMB_HOST_SINT);
             return;
         }
         response.connection_state =
             status == VMB_ERR_NO_MEMORY ? VMB_CONNECTION_STATE_LOW : VMB_CONNECTION_STATE_FAILED;
-        connect_respond(host, request, &response, VMB_HOST_SINT);
+        connect_respond(host, request, &response, connection->request_trusted, VMB_HOST_SINT);
         return;
     }
     connection->state = VMBI_HOST_CONNECTED;
     connection->version = version;
     connection->features = features;
+    connection->trusted = connection->request_trusted;
     connection->vp = connect_vp(request);
     response.selected_version = version;
     response.message_connection_id = VMB_CONNECTION_MULTICLIENT;
@@ -201,7 +204,7 @@ static void connect_negotiate(struct vmb_host *host)
         response.parent_to_child_gpa = host->options.parent_to_child_gpa;
         response.child_to_parent_gpa = host->options.child_to_parent_gpa;
     }
-    connect_respond(host, request, &response, VMB_HOST_SINT);
+    connect_respond(host, request, &response, connection->request_trusted, VMB_HOST_SINT);
     if (host->events.connected != NULL) {
         host->events.connected(host->events.context, version, features);
     }
@@ -255,7 +258,7 @@ static void connect_unloaded(struct vmb_host *host)
 
     /* To whom nobody is known to be connected we say it as well: it waits for it. */
     vmbi_host_send_to(host, &message, version == VMB_VERSION_NONE ? VMB_VERSION_NEWEST : version,
-                      host->connection.vp, VMB_HOST_SINT);
+                      host->connection.trusted, host->connection.vp, VMB_HOST_SINT);
 }
 
 void vmbi_host_connection_settle(struct vmb_host *host)
@@ -285,6 +288,7 @@ void vmbi_host_connection_settle(struct vmb_host *host)
     connection->state = VMBI_HOST_DISCONNECTED;
     connection->version = VMB_VERSION_NONE;
     connection->features = 0;
+    connection->trusted = false;
     if (connection->announce) {
         connection->announce = false;
         if (host->events.disconnected != NULL) {
@@ -311,16 +315,20 @@ void vmbi_host_contact(struct vmb_host *host, const struct vmb_msg_initiate_cont
         }
     } else if (aimed && request->target_sint != VMB_HOST_SINT) {
         if (request->target_sint < CONNECT_SINTS && vmbi_host_outbox_room(host, 1)) {
-            connect_refuse(host, request, request->target_sint);
+            connect_refuse(host, request, host->acting_trusted, request->target_sint);
         }
     } else {
         host->connection.request = *request;
+        host->connection.request_trusted = host->acting_trusted;
         connect_leave(host, VMBI_HOST_NEXT_CONTACT, VMB_HOST_CONTACTED);
     }
 }
 
 void vmbi_host_unload(struct vmb_host *host)
 {
+    if (host->connection.state == VMBI_HOST_DISCONNECTED) {
+        host->connection.trusted = host->acting_trusted; /* The answer goes where it came from. */
+    }
     connect_leave(host, VMBI_HOST_NEXT_UNLOADED, VMB_HOST_UNLOADED);
 }
 

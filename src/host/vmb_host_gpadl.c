@@ -73,7 +73,7 @@ void vmbi_host_gpadl_free(struct vmb_host_gpadl *gpadl)
     struct vmb_host *host = gpadl->host;
 
     if (gpadl->mapped) {
-        host->platform.unmap_pages(host->platform.context, &gpadl->mapping, gpadl->page_count);
+        vmbi_host_gpadl_unmap(gpadl);
     }
     if (gpadl->owes_answer) {
         host->debts--;
@@ -98,17 +98,6 @@ static void gpadl_end(struct vmb_host_gpadl *gpadl)
     gpadl->host->settle_due = true;
     /* In the order of `hold` a holder came before this, and is waited for, or does not come. */
     vmb_atomic_fetch_and(&gpadl->hold, ~VMBI_HOLD_LIVE, VMB_RELAXED);
-}
-
-vmb_status vmbi_host_gpadl_map(struct vmb_host_gpadl *gpadl)
-{
-    struct vmb_host *host = gpadl->host;
-    vmb_status status =
-        host->platform.map_pages(host->platform.context, &host->words[gpadl->word_offset],
-                                 gpadl->page_count, &gpadl->mapping);
-
-    gpadl->mapped = status == VMB_OK;
-    return status;
 }
 
 /* Map a complete GPADL and ask the device. */

@@ -63,6 +63,12 @@ static struct vmbi_host_in *inbox_claim(struct vmb_host *host, bool starts_over,
 vmb_status vmb_host_on_message(struct vmb_host *host, uint32_t connection_id, const void *bytes,
                                uint32_t byte_count)
 {
+    return vmbi_host_inbox_put(host, connection_id, false, bytes, byte_count);
+}
+
+vmb_status vmbi_host_inbox_put(struct vmb_host *host, uint32_t connection_id, bool trusted,
+                               const void *bytes, uint32_t byte_count)
+{
     struct vmbi_host_in *cell;
     uint32_t ticket;
 
@@ -78,6 +84,7 @@ vmb_status vmb_host_on_message(struct vmb_host *host, uint32_t connection_id, co
         return VMB_ERR_RETRY;
     }
     cell->connection_id = connection_id;
+    cell->trusted = trusted;
     cell->byte_count = byte_count;
     vmb_memcpy(cell->bytes, bytes, byte_count);
     vmb_atomic_fetch_add(&host->messages_received, 1, VMB_RELAXED);
@@ -118,7 +125,8 @@ bool vmbi_host_inbox_skip(struct vmb_host *host)
         if (vmb_atomic_load(&cell->sequence, VMB_ACQUIRE) != head + before + 1) {
             return false;
         }
-        if (inbox_starts_over(cell->bytes, cell->byte_count)) {
+        if (inbox_starts_over(cell->bytes, cell->byte_count) &&
+            !vmbi_host_is_untrusted(host, cell->trusted)) {
             break;
         }
     }

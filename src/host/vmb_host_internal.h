@@ -12,6 +12,7 @@
 #define VMB_HOST_INTERNAL_H
 
 #include <vmbus/host.h>
+#include <vmbus/host_paravisor.h>
 #include <vmbus/platform/atomic.h>
 #include <vmbus/platform/string.h>
 #include <vmbus/proto/pages.h>
@@ -89,12 +90,14 @@ struct VMB_CACHE_ALIGNED vmb_host_channel {
     bool monitored_open; /* Counted in host->monitored_open. */
     bool legacy;         /* Interrupted by way of the interrupt page. */
     uint8_t event_sint;
+    bool private_ring;                   /* While attached: rings and interrupts are private. */
     uint32_t ring_gpadl;                 /* Index of the GPADL that we hold for the rings. */
     struct vmb_msg_open_channel request; /* The open under way or, in CLOSING_REOPEN, to come. */
 
     bool reserved;
     uint8_t reserved_reply; /* enum vmbi_host_reserved_reply */
     uint8_t reserved_sint;
+    bool reserved_trusted;
     uint32_t reserved_vp;
     uint32_t reserved_relid;
     uint32_t reserved_status;
@@ -134,7 +137,8 @@ struct vmb_host_gpadl {
     struct vmb_host *host;
     struct vmb_host_mapping mapping;
     bool mapped;
-    bool map_due; /* Restored: it was mapped. */
+    bool map_due;    /* Restored: it was mapped. */
+    bool in_private; /* Mapped by the paravisor's function. */
     uint32_t page_count;
     uint32_t range_count;
     uint32_t first_offset; /* Range 0, */
@@ -155,6 +159,7 @@ struct vmb_host_gpadl {
 struct vmbi_host_in {
     vmb_atomic_u32 sequence;
     uint32_t connection_id;
+    bool trusted;
     uint32_t byte_count;
     uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
 };
@@ -165,6 +170,7 @@ struct vmbi_host_out {
     uint16_t number;
     uint8_t sint;
     uint8_t byte_count;
+    bool trusted;
     uint32_t vp;
     uint32_t slot;  /* Offers: of which channel, */
     uint32_t relid; /* which must still have this relid. */
@@ -192,6 +198,8 @@ struct vmbi_host_connection {
     bool offers_requested;
     bool all_offers_due;
     bool paused;
+    bool trusted;         /* Begun by the guest itself, with a paravisor. */
+    bool request_trusted; /* The request below was. */
     uint32_t version;
     uint32_t features;
     uint32_t vp;
@@ -207,6 +215,7 @@ struct vmbi_host_connection {
 
 struct vmb_host {
     struct vmb_host_platform platform;
+    struct vmb_host_paravisor paravisor; /* All NULL in a host that is none. */
     struct vmb_host_events events;
     struct vmb_host_options options;
 
@@ -232,6 +241,7 @@ struct vmb_host {
     uint32_t debts; /* Answers that are promised a place in the outbox. */
     bool slot_busy;
     bool polling;
+    bool acting_trusted; /* The message that is being acted on is. */
     uint64_t slot_tried_ns;
     uint64_t monitors_looked_ns;
     uint32_t channel_first; /* In the order of offers. */
@@ -268,6 +278,8 @@ void vmbi_host_unexpected(struct vmb_host *host, const char *text, uint32_t numb
 void vmbi_host_wake(struct vmb_host *host, uint32_t bits);
 
 /* vmb_host_inbox.c */
+vmb_status vmbi_host_inbox_put(struct vmb_host *host, uint32_t connection_id, bool trusted,
+                               const void *bytes, uint32_t byte_count);
 struct vmbi_host_in *vmbi_host_inbox_peek(struct vmb_host *host);
 void vmbi_host_inbox_drop(struct vmb_host *host);
 /* Drop what stands before the next message that starts over, if there is one. */
@@ -280,7 +292,7 @@ void vmbi_host_outbox_clear(struct vmb_host *host);
 /* Queue for the VP and SINT of the connection. There is room, or a debt has just been taken off. */
 void vmbi_host_send(struct vmb_host *host, const struct vmb_message *message);
 void vmbi_host_send_to(struct vmb_host *host, const struct vmb_message *message, uint32_t version,
-                       uint32_t vp, uint8_t sint);
+                       bool trusted, uint32_t vp, uint8_t sint);
 void vmbi_host_send_offer(struct vmb_host *host, const struct vmb_host_channel *channel);
 void vmbi_host_owe_reserved(struct vmb_host_channel *channel, enum vmbi_host_reserved_reply reply,
                             uint32_t status);
@@ -301,6 +313,22 @@ void vmbi_host_modify_connection(struct vmb_host *host,
 void vmbi_host_pause(struct vmb_host *host);
 void vmbi_host_resume(struct vmb_host *host);
 void vmbi_host_tl_connect(struct vmb_host *host, const struct vmb_msg_tl_connect_request *request);
+
+/* vmb_host_paravisor.c */
+VMB_INLINE bool vmbi_host_has_paravisor(const struct vmb_host *host)
+{
+    return host->paravisor.post_message != NULL;
+}
+/* Whether a message is to be dropped: the connection is the guest's own, and it is not. */
+bool vmbi_host_is_untrusted(const struct vmb_host *host, bool message_trusted);
+/* What to grant of what is asked for. */
+uint32_t vmbi_host_features(const struct vmb_host *host, uint32_t requested, bool trusted);
+vmb_status vmbi_host_post(struct vmb_host *host, bool trusted, uint32_t vp, uint8_t sint,
+                          const void *bytes, uint32_t byte_count);
+void vmbi_host_raise(struct vmb_host_channel *channel, uint32_t vp, uint16_t flag);
+bool vmbi_host_is_private(const struct vmb_host_channel *channel, uint16_t flag);
+vmb_status vmbi_host_gpadl_map(struct vmb_host_gpadl *gpadl);
+void vmbi_host_gpadl_unmap(struct vmb_host_gpadl *gpadl);
 
 /* vmb_host_offer.c */
 struct vmb_host_channel *vmbi_host_channel_find(struct vmb_host *host,
@@ -345,7 +373,6 @@ vmb_status vmbi_host_attach_saved(struct vmb_host_channel *channel,
 /* vmb_host_gpadl.c */
 /* In any state; NULL: there is none. */
 struct vmb_host_gpadl *vmbi_host_gpadl_of(struct vmb_host_channel *channel, uint32_t handle);
-vmb_status vmbi_host_gpadl_map(struct vmb_host_gpadl *gpadl);
 void vmbi_host_gpadl_free(struct vmb_host_gpadl *gpadl);
 void vmbi_host_gpadl_header(struct vmb_host *host, const struct vmb_msg_gpadl_header *header);
 void vmbi_host_gpadl_body(struct vmb_host *host, const struct vmb_msg_gpadl_body *body);

@@ -78,6 +78,12 @@ static void message_take(struct vmb_host *host, const struct vmbi_host_in *in)
     struct vmb_message message;
     vmb_status status;
 
+    if (vmbi_host_is_untrusted(host, in->trusted)) {
+        host->counters.messages_untrusted++;
+        vmbi_host_log(host, VMB_LOG_WARNING, "not the guest's own message: number", number);
+        return;
+    }
+    host->acting_trusted = in->trusted;
     if (number == VMB_MSG_UNLOAD) { /* Legal in any state, also where there is no version. */
         message.number = number;
         status = VMB_OK;
@@ -116,6 +122,7 @@ bool vmbi_host_take_messages(struct vmb_host *host)
             return false;
         }
         in.connection_id = cell->connection_id;
+        in.trusted = cell->trusted;
         in.byte_count = cell->byte_count;
         vmb_memcpy(in.bytes, cell->bytes, cell->byte_count);
         vmbi_host_inbox_drop(host);

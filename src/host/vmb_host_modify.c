@@ -110,7 +110,7 @@ void vmbi_host_doorbell(void *context)
             flag = 0;
         }
         vmb_atomic_fetch_add(&channel->events_raised, 1, VMB_RELAXED);
-        host->platform.raise_event(host->platform.context, vp, channel->event_sint, flag);
+        vmbi_host_raise(channel, vp, flag);
     }
     target_leave(channel, entered);
 }

@@ -162,6 +162,7 @@ void vmbi_host_open_reserved(struct vmb_host *host, const struct vmb_msg_open_re
     channel->request.downstream_page_offset = request->downstream_page_offset;
     channel->request.target_vp = VMB_VP_NONE;
     channel->reserved = true;
+    channel->reserved_trusted = host->acting_trusted;
     channel->reserved_relid = request->relid;
     channel->reserved_vp = request->target_vp;
     channel->reserved_sint = (uint8_t)request->target_sint;
@@ -178,6 +179,7 @@ void vmbi_host_close_reserved(struct vmb_host *host, const struct vmb_msg_close_
             host, "CloseReservedChannel of a channel that is not reserved:", request->relid);
         return;
     }
+    channel->reserved_trusted = host->acting_trusted;
     channel->reserved_vp = request->target_vp;
     channel->reserved_sint = (uint8_t)request->target_sint;
     channel->state = VMB_HOST_CHANNEL_CLOSING;

@@ -23,8 +23,8 @@ void vmbi_host_outbox_clear(struct vmb_host *host)
     host->out_count = 0;
 }
 
-static struct vmbi_host_out *outbox_push(struct vmb_host *host, uint32_t number, uint32_t vp,
-                                         uint8_t sint)
+static struct vmbi_host_out *outbox_push(struct vmb_host *host, uint32_t number, bool trusted,
+                                         uint32_t vp, uint8_t sint)
 {
     struct vmbi_host_out *out =
         &host->out[(host->out_first + host->out_count) & (host->options.message_limit - 1)];
@@ -32,13 +32,14 @@ static struct vmbi_host_out *outbox_push(struct vmb_host *host, uint32_t number,
     VMB_ASSERT(host->out_count < host->options.message_limit);
     host->out_count++;
     out->number = (uint16_t)number;
+    out->trusted = trusted;
     out->vp = vp;
     out->sint = sint;
     return out;
 }
 
 void vmbi_host_send_to(struct vmb_host *host, const struct vmb_message *message, uint32_t version,
-                       uint32_t vp, uint8_t sint)
+                       bool trusted, uint32_t vp, uint8_t sint)
 {
     uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
     struct vmbi_host_out *out;
@@ -50,7 +51,7 @@ void vmbi_host_send_to(struct vmb_host *host, const struct vmb_message *message,
         byte_count > VMBI_HOST_OUT_BYTES) {
         return; /* This version has no such message: UnloadComplete in 0.13. */
     }
-    out = outbox_push(host, message->number, vp, sint);
+    out = outbox_push(host, message->number, trusted, vp, sint);
     out->byte_count = (uint8_t)byte_count;
     vmb_memcpy(out->bytes, bytes, byte_count);
 }
@@ -60,13 +61,14 @@ void vmbi_host_send(struct vmb_host *host, const struct vmb_message *message)
     if (host->connection.state != VMBI_HOST_CONNECTED) {
         return; /* What ends while the guest leaves is of no interest to it. */
     }
-    vmbi_host_send_to(host, message, host->connection.version, host->connection.vp, VMB_HOST_SINT);
+    vmbi_host_send_to(host, message, host->connection.version, host->connection.trusted,
+                      host->connection.vp, VMB_HOST_SINT);
 }
 
 void vmbi_host_send_offer(struct vmb_host *host, const struct vmb_host_channel *channel)
 {
-    struct vmbi_host_out *out =
-        outbox_push(host, VMB_MSG_OFFER_CHANNEL, host->connection.vp, VMB_HOST_SINT);
+    struct vmbi_host_out *out = outbox_push(host, VMB_MSG_OFFER_CHANNEL, host->connection.trusted,
+                                            host->connection.vp, VMB_HOST_SINT);
 
     out->slot = channel->slot;
     out->relid = channel->offer.relid;
@@ -90,11 +92,10 @@ void vmbi_host_forgive_reserved(struct vmb_host_channel *channel)
     }
 }
 
-static vmb_status outbox_deliver(struct vmb_host *host, uint32_t vp, uint8_t sint,
+static vmb_status outbox_deliver(struct vmb_host *host, bool trusted, uint32_t vp, uint8_t sint,
                                  const uint8_t *bytes, uint32_t byte_count)
 {
-    vmb_status status =
-        host->platform.post_message(host->platform.context, vp, sint, bytes, byte_count);
+    vmb_status status = vmbi_host_post(host, trusted, vp, sint, bytes, byte_count);
 
     if (status == VMB_OK) {
         host->counters.messages_posted++;
@@ -131,8 +132,8 @@ static void outbox_post_reserved(struct vmb_host *host)
         }
         if (vmb_message_encode(&message, VMB_VERSION_NEWEST, 0, bytes, sizeof(bytes),
                                &byte_count) == VMB_OK &&
-            outbox_deliver(host, channel->reserved_vp, channel->reserved_sint, bytes, byte_count) ==
-                VMB_ERR_RETRY) {
+            outbox_deliver(host, channel->reserved_trusted, channel->reserved_vp,
+                           channel->reserved_sint, bytes, byte_count) == VMB_ERR_RETRY) {
             continue;
         }
         vmbi_host_forgive_reserved(channel);
@@ -193,8 +194,8 @@ bool vmbi_host_outbox_post(struct vmb_host *host)
             return true;
         }
         byte_count = outbox_encode(host, out, bytes);
-        if (byte_count > 0 &&
-            outbox_deliver(host, out->vp, out->sint, bytes, byte_count) == VMB_ERR_RETRY) {
+        if (byte_count > 0 && outbox_deliver(host, out->trusted, out->vp, out->sint, bytes,
+                                             byte_count) == VMB_ERR_RETRY) {
             return false;
         }
         host->out_first = (host->out_first + 1) & (host->options.message_limit - 1);

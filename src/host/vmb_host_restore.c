@@ -260,7 +260,6 @@ static vmb_status restore_map(struct vmb_host *host)
 
     for (i = host->gpadl_first; i != VMBI_HOST_NONE && status == VMB_OK; i = host->gpadls[i].next) {
         if (host->gpadls[i].map_due) {
-            host->gpadls[i].map_due = false;
             status = vmbi_host_gpadl_map(&host->gpadls[i]);
         }
     }

@@ -21,7 +21,8 @@ static bool records_connection_ok(const struct vmbi_host_connection *connection)
         (versioned && !vmb_version_known(connection->version))) {
         return false;
     }
-    if (connection->version < VMB_VERSION_6_0 && connection->features != 0) {
+    if ((connection->version < VMB_VERSION_6_0 && connection->features != 0) ||
+        (!connection->trusted && (connection->features & VMB_FEATURE_CONFIDENTIAL) != 0)) {
         return false;
     }
     if (connection->state == VMBI_HOST_CONNECTED &&
@@ -33,6 +34,12 @@ static bool records_connection_ok(const struct vmbi_host_connection *connection)
     return connection->state != VMBI_HOST_DISCONNECTED ||
            (!versioned && !connection->has_interrupt_page && !connection->has_monitor_page &&
             !connection->offers_requested && !connection->all_offers_due && !connection->paused);
+}
+
+/* Private memory, and messages into the second SynIC, only a paravisor has. */
+static bool records_serves(const struct vmb_host *host, bool paravisors)
+{
+    return !paravisors || vmbi_host_has_paravisor(host);
 }
 
 static vmb_status records_connection(struct vmbi_restore *restore, struct vmbi_pack *pack)
@@ -48,6 +55,9 @@ static vmb_status records_connection(struct vmbi_restore *restore, struct vmbi_p
         (connection.version > host->options.max_version ||
          connection.version < host->options.min_version ||
          (connection.features & ~(host->options.features & VMB_FEATURE_ALL)) != 0)) {
+        return VMB_ERR_MISMATCH;
+    }
+    if (!records_serves(host, connection.trusted || connection.request_trusted)) {
         return VMB_ERR_MISMATCH;
     }
     host->connection = connection;
@@ -135,6 +145,7 @@ static void records_take_channel(struct vmb_host_channel *channel,
     channel->request = saved->request;
     channel->reserved = saved->reserved;
     channel->reserved_sint = saved->reserved_sint;
+    channel->reserved_trusted = saved->reserved_trusted;
     channel->reserved_vp = saved->reserved_vp;
     channel->reserved_relid = saved->reserved_relid;
     if (saved->reserved_reply != VMBI_RESERVED_NONE) {
@@ -193,6 +204,9 @@ static vmb_status records_channel(struct vmbi_restore *restore, struct vmbi_pack
     if (pack->failed || saved.device_bytes != pack->byte_count - pack->at ||
         (saved.device_bytes != 0 && !saved.has_device) || !records_channel_ok(host, &saved)) {
         return VMB_ERR_MALFORMED;
+    }
+    if (!records_serves(host, saved.private_ring || saved.reserved_trusted)) {
+        return VMB_ERR_MISMATCH;
     }
     channel = records_channel_of(host, &saved);
     if (channel == NULL) {
@@ -296,6 +310,9 @@ static vmb_status records_gpadl(struct vmbi_restore *restore, struct vmbi_pack *
         records_handle_taken(restore, channel->slot, &saved)) {
         return VMB_ERR_MALFORMED;
     }
+    if (!records_serves(host, saved.in_private)) {
+        return VMB_ERR_MISMATCH;
+    }
     gpadl = total <= UINT32_MAX ? vmbi_gpadl_words_allocate(host, (uint32_t)total) : NULL;
     if (gpadl == NULL) {
         return VMB_ERR_LIMIT;
@@ -305,6 +322,7 @@ static vmb_status records_gpadl(struct vmbi_restore *restore, struct vmbi_pack *
     gpadl->state = saved.state;
     gpadl->owes_answer = saved.owes_answer;
     gpadl->map_due = saved.mapped;
+    gpadl->in_private = saved.in_private;
     host->debts += saved.owes_answer;
     vmb_atomic_store(&gpadl->handle, saved.handle, VMB_RELAXED);
     vmb_atomic_store(&gpadl->slot, channel->slot, VMB_RELAXED);
@@ -329,6 +347,9 @@ static vmb_status records_out(struct vmbi_restore *restore, struct vmbi_pack *pa
         (saved.number != VMB_MSG_OFFER_CHANNEL && saved.byte_count < VMB_MESSAGE_HEADER_BYTES)) {
         return VMB_ERR_MALFORMED;
     }
+    if (!records_serves(host, saved.trusted)) {
+        return VMB_ERR_MISMATCH;
+    }
     channel = records_channel_number(restore, saved.channel);
     if (saved.number == VMB_MSG_OFFER_CHANNEL && channel == NULL) {
         return VMB_OK; /* Its device has left, and the guest had let go of it: nothing to say. */
@@ -339,6 +360,7 @@ static vmb_status records_out(struct vmbi_restore *restore, struct vmbi_pack *pa
     out = &host->out[host->out_count++];
     out->number = saved.number;
     out->sint = saved.sint;
+    out->trusted = saved.trusted;
     out->byte_count = saved.byte_count;
     out->vp = saved.vp;
     out->slot = channel != NULL ? channel->slot : 0;
@@ -352,16 +374,22 @@ static vmb_status records_in(struct vmbi_restore *restore, struct vmbi_pack *pac
 {
     uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
     uint32_t connection_id = 0;
+    bool trusted = false;
     size_t byte_count;
     vmb_status status;
 
     vmbi_pack_u32(pack, &connection_id);
+    vmbi_pack_bool(pack, &trusted);
     byte_count = pack->byte_count - pack->at;
     if (pack->failed || byte_count > sizeof(bytes)) {
         return VMB_ERR_MALFORMED;
     }
     vmbi_pack_bytes(pack, bytes, byte_count);
-    status = vmb_host_on_message(restore->host, connection_id, bytes, (uint32_t)byte_count);
+    if (!records_serves(restore->host, trusted)) {
+        return VMB_ERR_MISMATCH;
+    }
+    status =
+        vmbi_host_inbox_put(restore->host, connection_id, trusted, bytes, (uint32_t)byte_count);
     if (status == VMB_OK) {
         restore->result.messages_in++;
         return VMB_OK;

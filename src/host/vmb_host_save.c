@@ -68,6 +68,7 @@ static void save_describe(struct vmb_host_channel *channel, struct vmbi_saved_ch
         .modify_next = channel->modify_next,
         .reserved_reply = channel->reserved_reply,
         .reserved_sint = channel->reserved_sint,
+        .reserved_trusted = channel->reserved_trusted,
         .modify_next_vp = channel->modify_next_vp,
         .reserved_vp = channel->reserved_vp,
         .reserved_relid = channel->reserved_relid,
@@ -86,6 +87,7 @@ static void save_describe(struct vmb_host_channel *channel, struct vmbi_saved_ch
     }
     if (out_saved->state == VMB_HOST_CHANNEL_OPEN) { /* Others attach anew, or not at all. */
         out_saved->legacy = channel->legacy;
+        out_saved->private_ring = channel->private_ring;
         out_saved->event_sint = channel->event_sint;
         out_saved->connection_id = vmb_host_channel_connection_id(channel);
         out_saved->target_vp = vmb_host_channel_target_vp(channel);
@@ -206,6 +208,7 @@ static void save_gpadls(struct vmb_host *host, struct vmbi_pack *pack)
             .state = gpadl->state,
             .owes_answer = gpadl->owes_answer,
             .mapped = gpadl->mapped,
+            .in_private = gpadl->in_private,
             .page_count = gpadl->page_count,
             .range_count = gpadl->range_count,
             .word_count = gpadl->pages_seen + gpadl->ranges_seen,
@@ -235,6 +238,7 @@ static void save_outbox(struct vmb_host *host, struct vmbi_pack *pack)
         struct vmbi_saved_out saved = {
             .number = out->number,
             .sint = out->sint,
+            .trusted = out->trusted,
             .vp = out->vp,
             .channel = VMBI_HOST_NONE,
         };
@@ -262,6 +266,7 @@ static void save_inbox(struct vmb_host *host, struct vmbi_pack *pack)
         size_t start = save_record(pack, VMBI_SAVED_IN);
 
         vmbi_pack_u32(pack, &cell->connection_id);
+        vmbi_pack_bool(pack, &cell->trusted);
         vmbi_pack_bytes(pack, cell->bytes, cell->byte_count);
         save_record_end(pack, start);
     }

@@ -54,6 +54,8 @@ void vmbi_saved_pack_connection(struct vmbi_pack *pack, struct vmbi_host_connect
     vmbi_pack_bool(pack, &connection->offers_requested);
     vmbi_pack_bool(pack, &connection->all_offers_due);
     vmbi_pack_bool(pack, &connection->paused);
+    vmbi_pack_bool(pack, &connection->trusted);
+    vmbi_pack_bool(pack, &connection->request_trusted);
     vmbi_pack_bool(pack, &connection->has_interrupt_page);
     vmbi_pack_bool(pack, &connection->has_monitor_page);
     vmbi_pack_u32(pack, &connection->version);
@@ -135,6 +137,8 @@ void vmbi_saved_pack_channel(struct vmbi_pack *pack, struct vmbi_saved_channel *
     vmbi_pack_bool(pack, &channel->modifying);
     vmbi_pack_bool(pack, &channel->modify_next);
     vmbi_pack_bool(pack, &channel->legacy);
+    vmbi_pack_bool(pack, &channel->private_ring);
+    vmbi_pack_bool(pack, &channel->reserved_trusted);
     vmbi_pack_u8(pack, &channel->event_sint);
     vmbi_pack_u8(pack, &channel->reserved_reply);
     vmbi_pack_u8(pack, &channel->reserved_sint);
@@ -162,6 +166,7 @@ void vmbi_saved_pack_gpadl(struct vmbi_pack *pack, struct vmbi_saved_gpadl *gpad
     vmbi_pack_u8(pack, &gpadl->state);
     vmbi_pack_bool(pack, &gpadl->owes_answer);
     vmbi_pack_bool(pack, &gpadl->mapped);
+    vmbi_pack_bool(pack, &gpadl->in_private);
     vmbi_pack_u32(pack, &gpadl->page_count);
     vmbi_pack_u32(pack, &gpadl->range_count);
     vmbi_pack_u32(pack, &gpadl->word_count);
@@ -172,6 +177,7 @@ void vmbi_saved_pack_out(struct vmbi_pack *pack, struct vmbi_saved_out *out)
     vmbi_pack_u16(pack, &out->number);
     vmbi_pack_u8(pack, &out->sint);
     vmbi_pack_u8(pack, &out->byte_count);
+    vmbi_pack_bool(pack, &out->trusted);
     vmbi_pack_u32(pack, &out->vp);
     vmbi_pack_u32(pack, &out->channel);
     vmbi_pack_u32(pack, &out->relid);
@@ -189,6 +195,7 @@ void vmbi_saved_pack_counters(struct vmbi_pack *pack, struct vmb_host_counters *
     vmbi_pack_u64(pack, &counters->messages_malformed);
     vmbi_pack_u64(pack, &counters->messages_unknown);
     vmbi_pack_u64(pack, &counters->messages_unexpected);
+    vmbi_pack_u64(pack, &counters->messages_untrusted);
     vmbi_pack_u64(pack, &counters->messages_posted);
     vmbi_pack_u64(pack, &counters->messages_dropped);
     vmbi_pack_u64(pack, &counters->post_retries);

@@ -46,6 +46,8 @@ struct vmbi_saved_channel {
     bool modifying;
     bool modify_next;
     bool legacy;
+    bool private_ring;
+    bool reserved_trusted;
     uint8_t event_sint;
     uint8_t reserved_reply;
     uint8_t reserved_sint;
@@ -70,6 +72,7 @@ struct vmbi_saved_gpadl {
     uint8_t state; /* enum vmbi_host_gpadl_state */
     bool owes_answer;
     bool mapped;
+    bool in_private;
     uint32_t page_count;
     uint32_t range_count;
     uint32_t word_count; /* Of its data, as they came; they follow. */
@@ -79,6 +82,7 @@ struct vmbi_saved_out {
     uint16_t number;
     uint8_t sint;
     uint8_t byte_count;
+    bool trusted;
     uint32_t vp;
     uint32_t channel; /* VMBI_HOST_NONE: none. */
     uint32_t relid;
