@@ -16,6 +16,9 @@
 
 VMB_BEGIN_DECLS
 
+struct vmb_host_channel;
+struct vmb_host_hooks;
+
 /* ---- Guest ----------------------------------------------------------------------------------- */
 
 /** The guest's side. Embed it; the members are private but for ic.counters. */
@@ -102,6 +105,37 @@ VMB_NODISCARD vmb_status vmb_heartbeat_host_init(struct vmb_heartbeat_host *devi
  * Context: any.
  */
 const struct vmb_driver *vmb_heartbeat_host_driver(void);
+
+/**
+ * For hooks.save of the channel, see <vmbus/host_channel.h>: the versions agreed upon, the beat
+ * under way, and what was known of the guest.
+ *
+ * Results as of that hook.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_heartbeat_host_save(void *device, struct vmb_host_channel *channel,
+                                                 bool open, void *buffer, size_t buffer_bytes,
+                                                 size_t *out_bytes);
+
+/**
+ * For hooks.restore of the channel.
+ *
+ * @retval VMB_OK             The device goes on.
+ * @retval VMB_ERR_MALFORMED  These bytes are not from such a device, or do not fit it.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_heartbeat_host_restore(void *device, struct vmb_host_channel *channel,
+                                                    struct vmb_endpoint *endpoint,
+                                                    const void *bytes, size_t byte_count);
+
+/**
+ * Hooks that have these two and nothing else, for a host that needs no others.
+ *
+ * Context: any.
+ */
+const struct vmb_host_hooks *vmb_heartbeat_host_hooks(void);
 
 /**
  * When on_event must run even if the guest sends nothing: vmb_host_kick() makes it.

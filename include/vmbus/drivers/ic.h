@@ -282,6 +282,35 @@ VMB_NODISCARD vmb_status vmb_ic_host_request(struct vmb_ic_host *ic, const void 
  */
 VMB_NODISCARD vmb_status vmb_ic_host_negotiate(struct vmb_ic_host *ic);
 
+/**
+ * Write the conversation down, for hooks.save of a device that embeds the engine.
+ *
+ * @param buffer     May be NULL if @p buffer_bytes is 0.
+ * @param out_bytes  Bytes written, or needed with VMB_ERR_TOO_SMALL.
+ *
+ * @retval VMB_OK             Written.
+ * @retval VMB_ERR_TOO_SMALL  Come back with *out_bytes bytes.
+ *
+ * Context: as hooks.save.
+ */
+VMB_NODISCARD vmb_status vmb_ic_host_save(const struct vmb_ic_host *ic, void *buffer,
+                                          size_t buffer_bytes, size_t *out_bytes);
+
+/**
+ * Take the conversation up again, for hooks.restore. service->negotiated is not called: what it
+ * said is the device's to save.
+ *
+ * @param endpoint  NULL if the channel is not open.
+ *
+ * @retval VMB_OK             on_event may follow.
+ * @retval VMB_ERR_MALFORMED  These bytes are not of such a conversation; nothing has changed but
+ *                            perhaps the buffer's contents.
+ *
+ * Context: as hooks.restore.
+ */
+VMB_NODISCARD vmb_status vmb_ic_host_restore(struct vmb_ic_host *ic, struct vmb_endpoint *endpoint,
+                                             const void *bytes, size_t byte_count);
+
 VMB_END_DECLS
 
 #endif /* VMB_DRIVERS_IC_H */

@@ -16,6 +16,9 @@
 
 VMB_BEGIN_DECLS
 
+struct vmb_host_channel;
+struct vmb_host_hooks;
+
 /** Room for the longest request, its text included. */
 #define VMB_SHUTDOWN_BUFFER_BYTES 2304u
 
@@ -133,6 +136,37 @@ VMB_NODISCARD vmb_status vmb_shutdown_host_init(struct vmb_shutdown_host *device
  * Context: any.
  */
 const struct vmb_driver *vmb_shutdown_host_driver(void);
+
+/**
+ * For hooks.save of the channel, see <vmbus/host_channel.h>: the versions agreed upon and a
+ * request under way.
+ *
+ * Results as of that hook.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_shutdown_host_save(void *device, struct vmb_host_channel *channel,
+                                                bool open, void *buffer, size_t buffer_bytes,
+                                                size_t *out_bytes);
+
+/**
+ * For hooks.restore of the channel.
+ *
+ * @retval VMB_OK             The device goes on.
+ * @retval VMB_ERR_MALFORMED  These bytes are not from such a device, or do not fit it.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_shutdown_host_restore(void *device, struct vmb_host_channel *channel,
+                                                   struct vmb_endpoint *endpoint, const void *bytes,
+                                                   size_t byte_count);
+
+/**
+ * Hooks that have these two and nothing else, for a host that needs no others.
+ *
+ * Context: any.
+ */
+const struct vmb_host_hooks *vmb_shutdown_host_hooks(void);
 
 /**
  * Ask the guest to go. Ends with options.answered.

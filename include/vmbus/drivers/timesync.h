@@ -19,6 +19,9 @@
 
 VMB_BEGIN_DECLS
 
+struct vmb_host_channel;
+struct vmb_host_hooks;
+
 /* ---- Guest ----------------------------------------------------------------------------------- */
 
 /** A reading of the host's clock. */
@@ -120,6 +123,37 @@ VMB_NODISCARD vmb_status vmb_timesync_host_init(struct vmb_timesync_host *device
  * Context: any.
  */
 const struct vmb_driver *vmb_timesync_host_driver(void);
+
+/**
+ * For hooks.save of the channel, see <vmbus/host_channel.h>: the versions agreed upon, a reading
+ * under way, and whether the clock is still to be set.
+ *
+ * Results as of that hook.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_timesync_host_save(void *device, struct vmb_host_channel *channel,
+                                                bool open, void *buffer, size_t buffer_bytes,
+                                                size_t *out_bytes);
+
+/**
+ * For hooks.restore of the channel.
+ *
+ * @retval VMB_OK             The device goes on.
+ * @retval VMB_ERR_MALFORMED  These bytes are not from such a device, or do not fit it.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_timesync_host_restore(void *device, struct vmb_host_channel *channel,
+                                                   struct vmb_endpoint *endpoint, const void *bytes,
+                                                   size_t byte_count);
+
+/**
+ * Hooks that have these two and nothing else, for a host that needs no others.
+ *
+ * Context: any.
+ */
+const struct vmb_host_hooks *vmb_timesync_host_hooks(void);
 
 /**
  * The guest has been resumed or restored: have it set its clock, as soon as it can be told. Kick

@@ -25,6 +25,9 @@
 
 VMB_BEGIN_DECLS
 
+struct vmb_host_channel;
+struct vmb_host_hooks;
+
 /** In front of the bytes to be checked. */
 #define VMB_TRAFFIC_HEADER_BYTES 48u
 /** The most requests that may be unanswered at once; a power of two. */
@@ -180,6 +183,37 @@ VMB_NODISCARD vmb_status vmb_traffic_host_init(struct vmb_traffic_host *device, 
  * Context: any.
  */
 const struct vmb_driver *vmb_traffic_host_driver(void);
+
+/**
+ * For hooks.save of the channel, see <vmbus/host_channel.h>: what must come next and what is owed
+ * go on where they were; counters too.
+ *
+ * Results as of that hook.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_traffic_host_save(void *device, struct vmb_host_channel *channel,
+                                               bool open, void *buffer, size_t buffer_bytes,
+                                               size_t *out_bytes);
+
+/**
+ * For hooks.restore of the channel.
+ *
+ * @retval VMB_OK             The device goes on.
+ * @retval VMB_ERR_MALFORMED  These bytes are not from such a device, or do not fit it.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_traffic_host_restore(void *device, struct vmb_host_channel *channel,
+                                                  struct vmb_endpoint *endpoint, const void *bytes,
+                                                  size_t byte_count);
+
+/**
+ * Hooks that have these two and nothing else, for a host that needs no others.
+ *
+ * Context: any.
+ */
+const struct vmb_host_hooks *vmb_traffic_host_hooks(void);
 
 /**
  * Read the counters. On a 32-bit machine each wraps at 2^32.

@@ -2,8 +2,11 @@
 /* Heartbeat, host side: one beat after the other, and what their answers say. */
 #include <vmbus/drivers/heartbeat.h>
 
+#include <vmbus/host_channel.h>
 #include <vmbus/platform/string.h>
 #include <vmbus/proto/guid.h>
+
+#include "base/vmb_pack.h"
 
 #define HEARTBEAT_INTERVAL_NS (2ull * 1000u * 1000u * 1000u)
 #define HEARTBEAT_PATIENCE_NS (10ull * 1000u * 1000u * 1000u)
@@ -169,4 +172,98 @@ uint64_t vmb_heartbeat_host_next_deadline_ns(const struct vmb_heartbeat_host *de
     uint64_t deadline_ns = vmb_ic_host_next_deadline_ns(&device->ic);
 
     return device->next_beat_ns < deadline_ns ? device->next_beat_ns : deadline_ns;
+}
+
+/* ---- Saved ----------------------------------------------------------------------------------- */
+
+#define HEARTBEAT_SAVED_FORMAT 1u
+
+/* The device's own part; the conversation follows. */
+struct heartbeat_saved {
+    uint8_t heartbeat;
+    uint32_t application_state;
+    uint64_t sequence;
+    uint64_t next_beat_ns;
+    uint64_t wrong_answers;
+};
+
+static void heartbeat_saved_pack(struct vmbi_pack *pack, struct heartbeat_saved *saved,
+                                 uint64_t now_ns)
+{
+    uint8_t format = HEARTBEAT_SAVED_FORMAT;
+
+    vmbi_pack_u8(pack, &format);
+    vmbi_pack_u8(pack, &saved->heartbeat);
+    vmbi_pack_u32(pack, &saved->application_state);
+    vmbi_pack_u64(pack, &saved->sequence);
+    vmbi_pack_deadline(pack, &saved->next_beat_ns, now_ns);
+    vmbi_pack_u64(pack, &saved->wrong_answers);
+    pack->failed =
+        pack->failed || format != HEARTBEAT_SAVED_FORMAT || saved->heartbeat > VMB_HEARTBEAT_DEAD;
+}
+
+vmb_status vmb_heartbeat_host_save(void *context, struct vmb_host_channel *channel, bool open,
+                                   void *buffer, size_t buffer_bytes, size_t *out_bytes)
+{
+    const struct vmb_heartbeat_host *device = context;
+    struct heartbeat_saved saved = {(uint8_t)device->heartbeat, device->application_state,
+                                    device->sequence, device->next_beat_ns, device->wrong_answers};
+    struct vmb_ic_host ic = device->ic;
+    struct vmbi_pack pack;
+    vmb_status status;
+    size_t rest, ic_bytes = 0;
+
+    (void)channel;
+    if (!open) { /* Perhaps it is being closed: then nothing of it goes on. */
+        ic.state = VMB_IC_HOST_CLOSED;
+        ic.endpoint = NULL;
+        ic.unsent_bytes = 0;
+        ic.deadline_ns = VMB_NEVER;
+        saved.heartbeat = VMB_HEARTBEAT_UNKNOWN;
+        saved.application_state = VMB_IC_HEARTBEAT_UNKNOWN;
+        saved.next_beat_ns = VMB_NEVER;
+    }
+    vmbi_pack_writer(&pack, buffer, buffer_bytes);
+    heartbeat_saved_pack(&pack, &saved, device->options.now_ns(device->options.context));
+    rest = pack.at < buffer_bytes ? buffer_bytes - pack.at : 0;
+    status = vmb_ic_host_save(&ic, rest > 0 ? pack.out + pack.at : NULL, rest, &ic_bytes);
+    *out_bytes = pack.at + ic_bytes;
+    return status;
+}
+
+vmb_status vmb_heartbeat_host_restore(void *context, struct vmb_host_channel *channel,
+                                      struct vmb_endpoint *endpoint, const void *bytes,
+                                      size_t byte_count)
+{
+    struct vmb_heartbeat_host *device = context;
+    struct heartbeat_saved saved = {0};
+    struct vmbi_pack pack;
+    vmb_status status;
+
+    (void)channel;
+    vmbi_pack_reader(&pack, bytes, byte_count);
+    heartbeat_saved_pack(&pack, &saved, device->options.now_ns(device->options.context));
+    if (pack.failed) {
+        return VMB_ERR_MALFORMED;
+    }
+    status = vmb_ic_host_restore(&device->ic, endpoint, pack.in + pack.at, byte_count - pack.at);
+    if (status != VMB_OK) {
+        return status;
+    }
+    device->sequence = saved.sequence;
+    device->next_beat_ns = saved.next_beat_ns;
+    device->wrong_answers = saved.wrong_answers;
+    heartbeat_host_set(device, (enum vmb_heartbeat)saved.heartbeat, saved.application_state);
+    return VMB_OK;
+}
+
+const struct vmb_host_hooks *vmb_heartbeat_host_hooks(void)
+{
+    static const struct vmb_host_hooks hooks = {
+        .struct_bytes = sizeof(hooks),
+        .save = vmb_heartbeat_host_save,
+        .restore = vmb_heartbeat_host_restore,
+    };
+
+    return &hooks;
 }

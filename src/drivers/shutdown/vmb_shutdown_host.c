@@ -2,8 +2,11 @@
 /* Shutdown, host side: ask, as far as the guest's version goes, and tell what it said. */
 #include <vmbus/drivers/shutdown.h>
 
+#include <vmbus/host_channel.h>
 #include <vmbus/platform/string.h>
 #include <vmbus/proto/guid.h>
+
+#include "base/vmb_pack.h"
 
 #define SHUTDOWN_PATIENCE_NS (10ull * 1000u * 1000u * 1000u)
 
@@ -148,4 +151,86 @@ vmb_status vmb_shutdown_host_init(struct vmb_shutdown_host *device,
 uint64_t vmb_shutdown_host_next_deadline_ns(const struct vmb_shutdown_host *device)
 {
     return vmb_ic_host_next_deadline_ns(&device->ic);
+}
+
+/* ---- Saved ----------------------------------------------------------------------------------- */
+
+#define SHUTDOWN_SAVED_FORMAT 1u
+
+/* The device's own part; the conversation follows. */
+struct shutdown_saved {
+    struct vmb_ic_version version;
+    bool is_ready;
+};
+
+static void shutdown_saved_pack(struct vmbi_pack *pack, struct shutdown_saved *saved)
+{
+    uint8_t format = SHUTDOWN_SAVED_FORMAT;
+
+    vmbi_pack_u8(pack, &format);
+    vmbi_pack_u16(pack, &saved->version.major);
+    vmbi_pack_u16(pack, &saved->version.minor);
+    vmbi_pack_bool(pack, &saved->is_ready);
+    pack->failed = pack->failed || format != SHUTDOWN_SAVED_FORMAT;
+}
+
+vmb_status vmb_shutdown_host_save(void *context, struct vmb_host_channel *channel, bool open,
+                                  void *buffer, size_t buffer_bytes, size_t *out_bytes)
+{
+    const struct vmb_shutdown_host *device = context;
+    struct shutdown_saved saved = {device->version, device->is_ready};
+    struct vmb_ic_host ic = device->ic;
+    struct vmbi_pack pack;
+    vmb_status status;
+    size_t rest, ic_bytes = 0;
+
+    (void)channel;
+    if (!open) { /* Perhaps it is being closed: then nothing of it goes on. */
+        ic.state = VMB_IC_HOST_CLOSED;
+        ic.endpoint = NULL;
+        ic.unsent_bytes = 0;
+        ic.deadline_ns = VMB_NEVER;
+        saved.is_ready = false;
+    }
+    vmbi_pack_writer(&pack, buffer, buffer_bytes);
+    shutdown_saved_pack(&pack, &saved);
+    rest = pack.at < buffer_bytes ? buffer_bytes - pack.at : 0;
+    status = vmb_ic_host_save(&ic, rest > 0 ? pack.out + pack.at : NULL, rest, &ic_bytes);
+    *out_bytes = pack.at + ic_bytes;
+    return status;
+}
+
+vmb_status vmb_shutdown_host_restore(void *context, struct vmb_host_channel *channel,
+                                     struct vmb_endpoint *endpoint, const void *bytes,
+                                     size_t byte_count)
+{
+    struct vmb_shutdown_host *device = context;
+    struct shutdown_saved saved = {0};
+    struct vmbi_pack pack;
+    vmb_status status;
+
+    (void)channel;
+    vmbi_pack_reader(&pack, bytes, byte_count);
+    shutdown_saved_pack(&pack, &saved);
+    if (pack.failed) {
+        return VMB_ERR_MALFORMED;
+    }
+    status = vmb_ic_host_restore(&device->ic, endpoint, pack.in + pack.at, byte_count - pack.at);
+    if (status != VMB_OK) {
+        return status;
+    }
+    device->version = saved.version;
+    shutdown_host_set_ready(device, saved.is_ready);
+    return VMB_OK;
+}
+
+const struct vmb_host_hooks *vmb_shutdown_host_hooks(void)
+{
+    static const struct vmb_host_hooks hooks = {
+        .struct_bytes = sizeof(hooks),
+        .save = vmb_shutdown_host_save,
+        .restore = vmb_shutdown_host_restore,
+    };
+
+    return &hooks;
 }

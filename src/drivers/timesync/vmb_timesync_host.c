@@ -2,8 +2,11 @@
 /* Time synchronisation, host side: one reading to set the guest's clock by, then samples. */
 #include <vmbus/drivers/timesync.h>
 
+#include <vmbus/host_channel.h>
 #include <vmbus/platform/string.h>
 #include <vmbus/proto/guid.h>
+
+#include "base/vmb_pack.h"
 
 #define TIMESYNC_INTERVAL_NS (5ull * 1000u * 1000u * 1000u)
 #define TIMESYNC_PATIENCE_NS (10ull * 1000u * 1000u * 1000u)
@@ -161,4 +164,90 @@ uint64_t vmb_timesync_host_next_deadline_ns(const struct vmb_timesync_host *devi
     uint64_t deadline_ns = vmb_ic_host_next_deadline_ns(&device->ic);
 
     return device->next_reading_ns < deadline_ns ? device->next_reading_ns : deadline_ns;
+}
+
+/* ---- Saved ----------------------------------------------------------------------------------- */
+
+#define TIMESYNC_SAVED_FORMAT 1u
+
+/* The device's own part; the conversation follows. */
+struct timesync_saved {
+    struct vmb_ic_version version;
+    bool step_due;
+    uint64_t next_reading_ns;
+};
+
+static void timesync_saved_pack(struct vmbi_pack *pack, struct timesync_saved *saved,
+                                uint64_t now_ns)
+{
+    uint8_t format = TIMESYNC_SAVED_FORMAT;
+
+    vmbi_pack_u8(pack, &format);
+    vmbi_pack_u16(pack, &saved->version.major);
+    vmbi_pack_u16(pack, &saved->version.minor);
+    vmbi_pack_bool(pack, &saved->step_due);
+    vmbi_pack_deadline(pack, &saved->next_reading_ns, now_ns);
+    pack->failed = pack->failed || format != TIMESYNC_SAVED_FORMAT;
+}
+
+vmb_status vmb_timesync_host_save(void *context, struct vmb_host_channel *channel, bool open,
+                                  void *buffer, size_t buffer_bytes, size_t *out_bytes)
+{
+    const struct vmb_timesync_host *device = context;
+    struct timesync_saved saved = {device->version, device->step_due, device->next_reading_ns};
+    struct vmb_ic_host ic = device->ic;
+    struct vmbi_pack pack;
+    vmb_status status;
+    size_t rest, ic_bytes = 0;
+
+    (void)channel;
+    if (!open) { /* Perhaps it is being closed: then nothing of it goes on. */
+        ic.state = VMB_IC_HOST_CLOSED;
+        ic.endpoint = NULL;
+        ic.unsent_bytes = 0;
+        ic.deadline_ns = VMB_NEVER;
+        saved.next_reading_ns = VMB_NEVER;
+    }
+    vmbi_pack_writer(&pack, buffer, buffer_bytes);
+    timesync_saved_pack(&pack, &saved, device->options.now_ns(device->options.context));
+    rest = pack.at < buffer_bytes ? buffer_bytes - pack.at : 0;
+    status = vmb_ic_host_save(&ic, rest > 0 ? pack.out + pack.at : NULL, rest, &ic_bytes);
+    *out_bytes = pack.at + ic_bytes;
+    return status;
+}
+
+vmb_status vmb_timesync_host_restore(void *context, struct vmb_host_channel *channel,
+                                     struct vmb_endpoint *endpoint, const void *bytes,
+                                     size_t byte_count)
+{
+    struct vmb_timesync_host *device = context;
+    struct timesync_saved saved = {0};
+    struct vmbi_pack pack;
+    vmb_status status;
+
+    (void)channel;
+    vmbi_pack_reader(&pack, bytes, byte_count);
+    timesync_saved_pack(&pack, &saved, device->options.now_ns(device->options.context));
+    if (pack.failed) {
+        return VMB_ERR_MALFORMED;
+    }
+    status = vmb_ic_host_restore(&device->ic, endpoint, pack.in + pack.at, byte_count - pack.at);
+    if (status != VMB_OK) {
+        return status;
+    }
+    device->version = saved.version;
+    device->step_due = saved.step_due;
+    device->next_reading_ns = saved.next_reading_ns;
+    return VMB_OK;
+}
+
+const struct vmb_host_hooks *vmb_timesync_host_hooks(void)
+{
+    static const struct vmb_host_hooks hooks = {
+        .struct_bytes = sizeof(hooks),
+        .save = vmb_timesync_host_save,
+        .restore = vmb_timesync_host_restore,
+    };
+
+    return &hooks;
 }

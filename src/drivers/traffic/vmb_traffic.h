@@ -19,10 +19,12 @@
 
 #include <vmbus/drivers/traffic.h>
 
-#define VMBI_TRAFFIC_MAGIC    0x54424D56u /* "VMBT" */
+#define VMBI_TRAFFIC_MAGIC     0x54424D56u /* "VMBT" */
 
-#define VMBI_TRAFFIC_REQUEST  1u /* Guest to host; its answer is the same bytes. */
-#define VMBI_TRAFFIC_STREAMED 2u /* Host to guest. */
+#define VMBI_TRAFFIC_NO_ANSWER UINT32_MAX /* vmb_traffic_host.answer_bytes: nothing is kept. */
+
+#define VMBI_TRAFFIC_REQUEST   1u /* Guest to host; its answer is the same bytes. */
+#define VMBI_TRAFFIC_STREAMED  2u /* Host to guest. */
 
 /* Members of struct vmb_traffic_counters, in its order. */
 enum vmbi_traffic_counter {

@@ -11,7 +11,6 @@
 #include "drivers/traffic/vmb_traffic.h"
 
 #define TRAFFIC_HOST_BUDGET 1024u /* Packets an event; the core comes back for what is left. */
-#define TRAFFIC_NO_ANSWER   UINT32_MAX
 
 static void traffic_host_count(struct vmb_traffic_host *device, enum vmbi_traffic_counter which,
                                uint64_t amount)
@@ -59,7 +58,7 @@ static vmb_status traffic_host_stage_answer(struct vmb_traffic_host *device)
     status = traffic_host_staged(device, status, slice.byte_count, &sent);
     if (sent) {
         traffic_host_count(device, VMBI_TRAFFIC_ANSWERED, 1);
-        device->answer_bytes = TRAFFIC_NO_ANSWER;
+        device->answer_bytes = VMBI_TRAFFIC_NO_ANSWER;
     }
     return status;
 }
@@ -93,7 +92,7 @@ static vmb_status traffic_host_settle(struct vmb_traffic_host *device)
 {
     vmb_status status = VMB_OK;
 
-    while (status == VMB_OK && device->answer_bytes != TRAFFIC_NO_ANSWER) {
+    while (status == VMB_OK && device->answer_bytes != VMBI_TRAFFIC_NO_ANSWER) {
         status = traffic_host_stage_answer(device);
     }
     while (status == VMB_OK && device->streams_owed > 0) {
@@ -183,7 +182,7 @@ static void traffic_host_opened(void *context, struct vmb_endpoint *endpoint)
     struct vmb_traffic_host *device = context;
 
     device->endpoint = endpoint;
-    device->answer_bytes = TRAFFIC_NO_ANSWER;
+    device->answer_bytes = VMBI_TRAFFIC_NO_ANSWER;
     device->streams_owed = 0;
     device->next_request = 0;
     device->next_stream = 0;
@@ -220,7 +219,7 @@ vmb_status vmb_traffic_host_init(struct vmb_traffic_host *device, void *buffer,
     vmb_memset(device, 0, sizeof(*device));
     device->buffer = buffer;
     device->buffer_bytes = buffer_bytes;
-    device->answer_bytes = TRAFFIC_NO_ANSWER;
+    device->answer_bytes = VMBI_TRAFFIC_NO_ANSWER;
     device->failed = failed;
     device->context = context;
     return VMB_OK;
