@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test fuzz coverage proof-static interop-guest interop-host interop-disk format pre-push clean help
+.PHONY: all build demo test fuzz coverage proof-static interop-guest interop-host interop-disk versions format pre-push clean help
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -41,6 +41,10 @@ interop-host: build ## guests that others wrote on our host: Linux 6.1. KERNEL=6
 interop-disk: build ## an unmodified Linux with its root on our disk, through a restart. KERNEL=6.12
 	@scripts/setup.sh interop
 	@scripts/interop/disk.sh
+
+versions: ## what every version and feature does, both ends: into docs/VERSIONS.md
+	@scripts/setup.sh build test
+	@scripts/versions.sh
 
 format: ## put every C file into the project's format
 	@scripts/format.sh

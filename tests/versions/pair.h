@@ -22,6 +22,7 @@
 #include <vmbus/monitor.h>
 #include <vmbus/paravisor.h>
 #include <vmbus/power.h>
+#include <vmbus/save.h>
 #include <vmbus/tl_connect.h>
 
 enum {
@@ -93,6 +94,8 @@ struct pair {
     uint8_t kind[PAIR_PAGES]; /* enum pair_page */
     uint8_t mapped[PAIR_PAGES];
     uint32_t share_fails_at; /* The so manieth share from now on fails; 0: none. */
+    uint32_t post_busy;      /* Of so many posts of the guest only one finds a buffer; 0: all. */
+    uint32_t post_turn;
 
     bool paravisor;
     struct pair_synic synic[2]; /* The hypervisor's, the paravisor's. */
@@ -133,6 +136,8 @@ void pair_free(struct pair *pair);
 
 /* Put device @number on the host's bus. */
 void pair_offer(struct pair *pair, uint32_t number, uint16_t index, uint16_t flags);
+/* Take it off the bus, in whatever state it is. */
+void pair_revoke(struct pair *pair, uint32_t number);
 /* Move both ends on until neither has anything to do at this time. */
 void pair_pump(struct pair *pair);
 /* Let time pass, moving on at each deadline. */
@@ -153,12 +158,15 @@ void pair_send(struct pair *pair, uint32_t number, uint64_t count);
 /* VMB_OK if every packet has come back in order, else VMB_ERR_TIMEOUT. */
 vmb_status pair_drained(struct pair *pair, uint32_t number);
 
-/* The Nth share of pages from now on fails (from 1). */
+/* Pages of the test's own. */
 vmb_gpn pair_lend(struct pair *pair, uint32_t page_count, bool visible);
 void pair_take_back(struct pair *pair, vmb_gpn first, uint32_t page_count);
 
 /* A new kernel in the same machine: the guest's memory is made anew, the host keeps what it has. */
 void pair_reboot(struct pair *pair, const struct vmb_guest_options *guest);
+
+/* Another process serves the guest from now on: the host is saved, and a fresh one restored. */
+void pair_move_host(struct pair *pair);
 
 /* Write a message as its sender would and hand it over. */
 vmb_status pair_say(struct pair *pair, enum pair_way way, const struct vmb_message *message);

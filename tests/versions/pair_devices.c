@@ -55,6 +55,30 @@ static vmb_status echo_close(void *context, struct vmb_host_channel *channel)
     return ((struct pair_device *)context)->close_answer;
 }
 
+/* What it has read it has answered: there is nothing to keep. */
+static vmb_status echo_save(void *context, struct vmb_host_channel *channel, bool open,
+                            void *buffer, size_t buffer_bytes, size_t *out_bytes)
+{
+    (void)context;
+    (void)channel;
+    (void)open;
+    (void)buffer;
+    (void)buffer_bytes;
+    *out_bytes = 0;
+    return VMB_OK;
+}
+
+static vmb_status echo_restore(void *context, struct vmb_host_channel *channel,
+                               struct vmb_endpoint *endpoint, const void *bytes, size_t byte_count)
+{
+    struct pair_device *device = context;
+
+    (void)channel;
+    (void)bytes;
+    device->host_endpoint = endpoint;
+    return byte_count == 0 ? VMB_OK : VMB_ERR_MALFORMED;
+}
+
 static void echo_released(void *context)
 {
     struct pair_device *device = context;
@@ -73,6 +97,8 @@ void pair_offer(struct pair *pair, uint32_t number, uint16_t index, uint16_t fla
     static const struct vmb_host_hooks hooks = {.struct_bytes = sizeof(hooks),
                                                 .open = echo_open,
                                                 .close = echo_close,
+                                                .save = echo_save,
+                                                .restore = echo_restore,
                                                 .released = echo_released};
     struct pair_device *device = &pair->devices[number];
     struct vmb_host_offer_options options = {.struct_bytes = sizeof(options)};
@@ -88,6 +114,25 @@ void pair_offer(struct pair *pair, uint32_t number, uint16_t index, uint16_t fla
     /* Sub-channels are those of device 0. */
     options.instance_id.bytes[0] = index == 0 ? device->instance : pair->devices[0].instance;
     assert_int_equal(vmb_host_offer(pair->host, &options, &device->host_channel), VMB_OK);
+}
+
+void pair_revoke(struct pair *pair, uint32_t number)
+{
+    assert_int_equal(vmb_host_revoke(pair->devices[number].host_channel), VMB_OK);
+}
+
+void pair_offer_again(struct pair *pair)
+{
+    uint32_t i;
+
+    for (i = 0; i < PAIR_DEVICES; i++) {
+        struct pair_device *device = &pair->devices[i];
+
+        device->host_endpoint = NULL;
+        if (device->host_channel != NULL) {
+            pair_offer(pair, i, device->index, device->flags);
+        }
+    }
 }
 
 /* ---- The guest's end: count -------------------------------------------------------------------
