@@ -198,12 +198,49 @@ static void an_impatient_host_comes_after(void **state)
     world->frozen = 1;
     vmb_vss_guest_done(&world->guest, VMB_IC_STATUS_OK);
     assert_true(pair_run(world->pair, 100));
-    assert_int_equal(world->frozen, 0); /* The negotiation has thawed it. */
+    assert_int_equal(world->frozen, 0);                    /* The negotiation has thawed it. */
+    assert_int_equal(world->host.ic.counters.requests, 2); /* And a thaw was sent, to be sure. */
     assert_int_equal(world->answers, 1);
     assert_false(vmb_vss_host_is_frozen(&world->host));
     world->freeze_status = VMB_IC_STATUS_OK;
     assert_int_equal(world_ask(world, VMB_VSS_FREEZE), VMB_OK);
     assert_int_equal(world->frozen, 1);
+    world_free(world);
+}
+
+/* Frozen too late, for a guest that does not thaw by itself. */
+static void a_late_freeze_is_thawed(void **state)
+{
+    static const struct vmb_ic_version framework = {3, 0}, v5 = {5, 0};
+    struct world *world = world_new();
+    struct ic_message freeze;
+    struct ic_message thaw;
+
+    (void)state;
+    pair_open(&world->pair->host, vmb_vss_host_driver(), &world->host);
+    ic_choose_as_guest(world->pair, framework, v5, 1);
+    assert_int_equal(vmb_vss_host_request(&world->host, VMB_VSS_FREEZE), VMB_OK);
+    assert_true(ic_receive(&world->pair->guest, &freeze));
+    world->now_ns = vmb_vss_host_next_deadline_ns(&world->host);
+    pair_deliver(&world->pair->host);
+    assert_int_equal(world->answer, VMB_ERR_TIMEOUT);
+    assert_false(ic_receive(&world->pair->guest, &thaw)); /* Not before it has answered. */
+    ic_answer_as_guest(world->pair, &freeze, VMB_IC_STATUS_OK);
+    pair_deliver(&world->pair->host);
+    assert_true(ic_receive(&world->pair->guest, &thaw));
+    assert_int_equal(thaw.body[0], VMB_VSS_THAW);
+    assert_int_equal(vmb_vss_host_request(&world->host, VMB_VSS_FREEZE), VMB_ERR_BUSY);
+    world->now_ns = vmb_vss_host_next_deadline_ns(&world->host); /* That takes its time, too. */
+    pair_deliver(&world->pair->host);
+    ic_answer_as_guest(world->pair, &thaw, VMB_IC_STATUS_OK);
+    pair_deliver(&world->pair->host);
+    assert_true(ic_receive(&world->pair->guest, &thaw));
+    assert_int_equal(thaw.body[0], VMB_VSS_THAW);
+    ic_answer_as_guest(world->pair, &thaw, VMB_IC_STATUS_OK);
+    pair_deliver(&world->pair->host);
+    assert_false(ic_receive(&world->pair->guest, &thaw));
+    assert_int_equal(world->answers, 1); /* Nobody is told of what nobody asked for. */
+    assert_int_equal(vmb_vss_host_request(&world->host, VMB_VSS_FREEZE), VMB_OK);
     world_free(world);
 }
 
@@ -338,6 +375,7 @@ int main(void)
         cmocka_unit_test(a_guest_that_cannot_is_not_frozen),
         cmocka_unit_test(a_freeze_may_take_its_time),
         cmocka_unit_test(an_impatient_host_comes_after),
+        cmocka_unit_test(a_late_freeze_is_thawed),
         cmocka_unit_test(a_host_that_goes_leaves_nobody_frozen),
         cmocka_unit_test(versions_limit_what_is_asked),
         cmocka_unit_test(the_guest_checks_lengths_and_operations),

@@ -99,8 +99,9 @@ struct vmb_vss_host_options {
     /**
      * The end of a request, told once: VMB_OK: done; VMB_ERR_REFUSED: not, and @p ic_status says
      * why; VMB_ERR_TIMEOUT; VMB_ERR_GONE; VMB_ERR_MALFORMED: the answer lacks the flags asked for.
-     * After any of these but VMB_ERR_REFUSED, a guest that was to freeze may be frozen or freeze
-     * yet: ask it to thaw. May be NULL. From on_event; the next request may be made from here.
+     * After VMB_ERR_TIMEOUT a guest that was to freeze may be frozen or freeze yet: it is asked to
+     * thaw without your doing, as soon as it listens. May be NULL. From on_event; the next request
+     * may be made from here.
      *
      * @param flags  Of the answer to VMB_VSS_HOT_BACKUP and VMB_VSS_DIRECT_DEVICES; else 0.
      */
@@ -116,6 +117,8 @@ struct vmb_vss_host {
     struct vmb_ic_version version;
     bool is_ready;     /* Versions are agreed upon. */
     bool is_frozen;    /* As far as the guest has said. */
+    bool thaw_due;     /* After a freeze that was given up. */
+    bool is_own;       /* The request under way is that thaw. */
     uint8_t operation; /* Of the request under way. */
     uint8_t buffer[VMB_VSS_BUFFER_BYTES];
 };

@@ -37,6 +37,18 @@ static void vss_host_tell(const struct vmb_vss_host *device, vmb_status status, 
     }
 }
 
+/* The end of a thaw that nobody asked for. If the guest still does not answer, it is asked again.
+ */
+static void vss_host_own_answered(struct vmb_vss_host *device, vmb_status status)
+{
+    device->is_own = false;
+    if (status == VMB_ERR_TIMEOUT) {
+        device->thaw_due = true;
+    } else if (status == VMB_OK) {
+        device->is_frozen = false;
+    }
+}
+
 static void vss_host_answered(void *context, vmb_status status, uint32_t ic_status,
                               const uint8_t *body, uint32_t body_bytes)
 {
@@ -44,6 +56,13 @@ static void vss_host_answered(void *context, vmb_status status, uint32_t ic_stat
     uint32_t flags = 0;
     struct vmb_vss vss;
 
+    if (device->is_own) {
+        vss_host_own_answered(device, status);
+        return;
+    }
+    if (status == VMB_ERR_TIMEOUT && device->operation == VMB_VSS_FREEZE) {
+        device->thaw_due = true;
+    }
     if (status == VMB_OK && ic_status != VMB_IC_STATUS_OK) {
         status = VMB_ERR_REFUSED;
     }
@@ -109,7 +128,14 @@ static void vss_host_opened(void *context, struct vmb_endpoint *endpoint)
 
 static void vss_host_on_event(void *context)
 {
-    vmb_ic_host_on_event(&((struct vmb_vss_host *)context)->ic);
+    struct vmb_vss_host *device = context;
+
+    vmb_ic_host_on_event(&device->ic);
+    if (device->thaw_due && vmb_ic_host_is_ready(&device->ic) &&
+        vmb_vss_host_request(device, VMB_VSS_THAW) == VMB_OK) {
+        device->thaw_due = false;
+        device->is_own = true;
+    }
 }
 
 static void vss_host_closed(void *context, vmb_status reason)
@@ -118,7 +144,7 @@ static void vss_host_closed(void *context, vmb_status reason)
 
     (void)reason;
     vmb_ic_host_closed(&device->ic);
-    device->is_frozen = false;
+    device->is_frozen = device->thaw_due = device->is_own = false;
     vss_host_set_ready(device, false);
 }
 
