@@ -38,6 +38,7 @@ static void vmm_on_disconnected(void *context, enum vmb_host_disconnect reason)
 {
     struct vmm *vmm = context;
 
+    vmm_bus_redirect_none(&vmm->bus);
     VMM_TELL(vmm, disconnected, reason);
 }
 
@@ -150,7 +151,7 @@ static bool vmm_init_bus(struct vmm *vmm, struct vmm_error *error)
     };
 
     return vmm_bus_init(&vmm->bus, &bus, error) &&
-           vmm_synic_connect(&vmm->machine.synic, vmm->bus.host, error) &&
+           vmm_synic_connect(&vmm->machine.synic, vmm->bus.host, &vmm->trace, error) &&
            vmm_init_devices(vmm, error);
 }
 
@@ -173,8 +174,9 @@ bool vmm_init(struct vmm *vmm, const struct vmm_options *options, struct vmm_err
     vmm->options = *options;
     vmm->signals.fd = -1;
     vmm->bus.wake.fd = -1;
-    if (vmm_loop_init(&vmm->loop, error) && vmm_machine_init(&vmm->machine, &machine, error) &&
-        vmm_init_bus(vmm, error) && vmm_init_signals(vmm, error) &&
+    if (vmm_trace_init(&vmm->trace, options->trace, error) && vmm_loop_init(&vmm->loop, error) &&
+        vmm_machine_init(&vmm->machine, &machine, error) && vmm_init_bus(vmm, error) &&
+        vmm_init_signals(vmm, error) &&
         vmm_control_init(&vmm->control, &vmm->loop, options->control, vmm, vmm_answer, error)) {
         return true;
     }
@@ -193,6 +195,7 @@ void vmm_deinit(struct vmm *vmm)
         close(vmm->signals.fd);
     }
     vmm_loop_deinit(&vmm->loop);
+    vmm_trace_deinit(&vmm->trace);
 }
 
 /* ---- The loop -------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "ports/kvm/vmm_services.h"
 #include "ports/kvm/vmm_storage.h"
 #include "ports/kvm/vmm_terminal.h"
+#include "ports/kvm/vmm_trace.h"
 
 /* What happens, for whoever shows it. Loop's thread, but for `log`: any. Each may be NULL. */
 struct vmm_listener {
@@ -36,6 +37,7 @@ struct vmm_options {
     uint32_t cpu_count;
     uint64_t memory_bytes;
     const char *control;      /* Path of the control socket; NULL: none. */
+    const char *trace;        /* File for a trace of all messages; NULL: none. */
     uint32_t traffic_count;   /* Traffic devices. */
     const char *const *disks; /* As in struct vmm_storage_options. */
     uint32_t disk_count;
@@ -50,6 +52,7 @@ struct vmm_options {
 struct vmm {
     struct vmm_options options;
     struct vmm_loop loop;
+    struct vmm_trace trace;
     struct vmm_machine machine;
     struct vmm_bus bus;
     struct vmm_devices devices;

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "ports/kvm/vmm_answers.h"
 
+#include "ports/kvm/vmm_acpi.h"
+
 #include <vmbus/proto/guid.h>
 #include <vmbus/proto/version.h>
 #include <vmbus/ring.h>
 
 #include <string.h>
-
-static json_t *answer_error(const char *text)
-{
-    return json_pack("{s:b, s:s}", "ok", 0, "error", text);
-}
 
 static json_t *answer_ok(void)
 {
@@ -105,6 +102,9 @@ static json_t *answer_channel(const struct vmm *vmm, struct vmb_host_channel *ch
                    answer_state(vmb_host_channel_state(channel)));
     json_object_set_new(to, "relid", relid != VMB_RELID_NONE ? answer_number(relid) : json_null());
     json_object_set_new(to, "vp", vp != VMB_VP_NONE ? answer_number(vp) : json_null());
+    if (vmm_bus_redirected(&vmm->bus, relid) != VMB_VP_NONE) {
+        json_object_set_new(to, "redirected", answer_number(vmm_bus_redirected(&vmm->bus, relid)));
+    }
     answer_counters(to, channel);
     if (endpoint != NULL) {
         json_object_set_new(
@@ -157,10 +157,11 @@ static json_t *answer_status(struct vmm *vmm)
     while ((channel = vmb_host_next_channel(vmm->bus.host, &cursor)) != NULL) {
         json_array_append_new(channels, answer_channel(vmm, channel));
     }
-    return json_pack("{s:b, s:i, s:i, s:f, s:s, s:o, s:o}", "ok", 1, "boot", (int)vmm->boots,
+    return json_pack("{s:b, s:i, s:i, s:f, s:s, s:b, s:o, s:o}", "ok", 1, "boot", (int)vmm->boots,
                      "cpus", (int)vmm->options.cpu_count, "seconds",
-                     (double)(vmm_now_ns() - vmm->started_ns) / 1e9, "heartbeat", life, "bus",
-                     answer_bus(vmm), "channels", channels);
+                     (double)(vmm_now_ns() - vmm->started_ns) / 1e9, "heartbeat", life, "frozen",
+                     vmm_backup_is_frozen(vmm->services.backup) ? 1 : 0, "bus", answer_bus(vmm),
+                     "channels", channels);
 }
 
 /* ---- Deeds ----------------------------------------------------------------------------------- */
@@ -179,12 +180,38 @@ static json_t *answer_wanted(struct vmm *vmm, const json_t *request, bool wanted
     struct vmm_device *device = name != NULL ? vmm_devices_find(&vmm->devices, name) : NULL;
 
     if (device == NULL) {
-        return answer_error("there is no such device");
+        return vmm_control_error("there is no such device");
     }
     if (device->wanted == wanted) {
-        return answer_error(wanted ? "the device is offered already" : "the device is not offered");
+        return vmm_control_error(wanted ? "the device is offered already"
+                                        : "the device is not offered");
     }
     device->wanted = wanted; /* The loop does it before it waits again. */
+    return answer_ok();
+}
+
+static json_t *answer_retarget(struct vmm *vmm, const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "device"));
+    struct vmm_device *device = name != NULL ? vmm_devices_find(&vmm->devices, name) : NULL;
+    const json_t *relid_wanted = json_object_get(request, "relid");
+    const json_t *vp_wanted = json_object_get(request, "vp");
+    json_int_t vp = json_is_integer(vp_wanted) ? json_integer_value(vp_wanted) : -1;
+    uint32_t relid = VMB_RELID_NONE;
+
+    if (device != NULL && device->channel != NULL) {
+        relid = vmb_host_channel_relid(device->channel);
+    } else if (json_integer_value(relid_wanted) > 0 &&
+               json_integer_value(relid_wanted) < VMB_RELID_COUNT) {
+        relid = (uint32_t)json_integer_value(relid_wanted);
+    }
+    if (relid == VMB_RELID_NONE) {
+        return vmm_control_error("there is no such device or relid on the bus");
+    }
+    if (vp >= VMM_CPUS_MAX ||
+        !vmm_bus_redirect(&vmm->bus, relid, vp >= 0 ? (uint32_t)vp : VMB_VP_NONE)) {
+        return vmm_control_error("the machine has no such VP");
+    }
     return answer_ok();
 }
 
@@ -202,10 +229,10 @@ static json_t *answer_shutdown(struct vmm *vmm, const json_t *request)
             vmb_status status =
                 vmm_services_shutdown(&vmm->services, (enum vmb_shutdown_kind)kind, force);
 
-            return status == VMB_OK ? answer_ok() : answer_error(vmb_status_text(status));
+            return status == VMB_OK ? answer_ok() : vmm_control_error(vmb_status_text(status));
         }
     }
-    return answer_error("a guest can power-off, restart or hibernate");
+    return vmm_control_error("a guest can power-off, restart or hibernate");
 }
 
 static json_t *answer_unplug(struct vmm *vmm)
@@ -214,13 +241,14 @@ static json_t *answer_unplug(struct vmm *vmm)
     return answer_ok();
 }
 
-json_t *vmm_answer(void *context, const json_t *request)
+json_t *vmm_answer(void *context, const json_t *request, struct vmm_control_ticket ticket,
+                   bool *out_later)
 {
     struct vmm *vmm = context;
     const char *deed = json_string_value(json_object_get(request, "do"));
 
     if (deed == NULL) {
-        return answer_error("a request has \"do\"");
+        return vmm_control_error("a request has \"do\"");
     }
     if (strcmp(deed, "status") == 0) {
         return answer_status(vmm);
@@ -234,8 +262,17 @@ json_t *vmm_answer(void *context, const json_t *request)
     if (strcmp(deed, "shutdown") == 0) {
         return answer_shutdown(vmm, request);
     }
+    if (strcmp(deed, "retarget") == 0) {
+        return answer_retarget(vmm, request);
+    }
+    if (strcmp(deed, "kvp") == 0) {
+        return vmm_exchange_answer(vmm->services.exchange, request, ticket, out_later);
+    }
+    if (strcmp(deed, "freeze") == 0 || strcmp(deed, "thaw") == 0) {
+        return vmm_backup_answer(vmm->services.backup, deed[0] == 'f', ticket, out_later);
+    }
     if (strcmp(deed, "unplug") == 0) {
         return answer_unplug(vmm);
     }
-    return answer_error("there is no such request");
+    return vmm_control_error("there is no such request");
 }

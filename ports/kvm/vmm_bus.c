@@ -20,8 +20,9 @@ static vmb_status bus_post_message(void *context, uint32_t vp, uint8_t sint, con
 static void bus_raise_event(void *context, uint32_t vp, uint8_t sint, uint16_t flag)
 {
     struct vmm_bus *bus = context;
+    uint32_t redirected = vmm_bus_redirected(bus, flag);
 
-    vmm_synic_raise(bus->synic, vp, sint, flag);
+    vmm_synic_raise(bus->synic, redirected != VMB_VP_NONE ? redirected : vp, sint, flag);
 }
 
 static vmb_status bus_map_pages(void *context, const vmb_gpn *gpns, uint32_t page_count,
@@ -188,6 +189,35 @@ void vmm_bus_deinit(struct vmm_bus *bus)
     }
     free(bus->memory_of_host);
 }
+
+/* ---- Other VPs than the guest's choice ------------------------------------------------------- */
+
+bool vmm_bus_redirect(struct vmm_bus *bus, uint32_t relid, uint32_t vp)
+{
+    if (relid >= VMB_RELID_COUNT || (vp != VMB_VP_NONE && vp >= bus->synic->cpu_count)) {
+        return false;
+    }
+    atomic_store(&bus->redirected[relid], (unsigned short)(vp != VMB_VP_NONE ? vp + 1 : 0));
+    return true;
+}
+
+void vmm_bus_redirect_none(struct vmm_bus *bus)
+{
+    uint32_t relid;
+
+    for (relid = 0; relid < VMB_RELID_COUNT; relid++) {
+        atomic_store(&bus->redirected[relid], 0);
+    }
+}
+
+uint32_t vmm_bus_redirected(const struct vmm_bus *bus, uint32_t relid)
+{
+    unsigned short redirected = relid < VMB_RELID_COUNT ? atomic_load(&bus->redirected[relid]) : 0;
+
+    return redirected != 0 ? redirected - 1u : VMB_VP_NONE;
+}
+
+/* ---- Work ------------------------------------------------------------------------------------ */
 
 uint64_t vmm_bus_work(struct vmm_bus *bus)
 {

@@ -33,6 +33,9 @@ struct vmm_bus {
     void *memory_of_host;
     struct vmm_doorbell doorbells[VMM_BUS_CHANNELS];
     struct vmm_source wake;
+    /* By event flag: the VP to interrupt instead of the one that the guest chose, plus 1; 0: that.
+     */
+    atomic_ushort redirected[VMB_RELID_COUNT];
     atomic_bool awake; /* The loop will look at the host before it waits. */
     vmb_log_function log;
     void *log_context;
@@ -69,6 +72,18 @@ uint64_t vmm_bus_work(struct vmm_bus *bus);
  */
 void vmm_bus_reset(struct vmm_bus *bus);
 bool vmm_bus_is_idle(const struct vmm_bus *bus);
+
+/*
+ * Raise the interrupts of the channel with this relid on another VP than its guest has chosen, as
+ * they may come while a channel moves; VMB_VP_NONE: on that one again. Until the guest leaves the
+ * bus. Guests may give a channel an event flag that is not its relid: with those it has no effect.
+ * False: no such relid or VP. Loop's thread.
+ */
+bool vmm_bus_redirect(struct vmm_bus *bus, uint32_t relid, uint32_t vp);
+void vmm_bus_redirect_none(struct vmm_bus *bus);
+
+/* Where they go instead; VMB_VP_NONE: where the guest wants them. */
+uint32_t vmm_bus_redirected(const struct vmm_bus *bus, uint32_t relid);
 
 /* Have the loop look at the host again. Any thread. */
 void vmm_bus_wake(struct vmm_bus *bus);

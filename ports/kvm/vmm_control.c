@@ -9,6 +9,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+json_t *vmm_control_error(const char *text)
+{
+    return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+}
+
 /* ---- Clients --------------------------------------------------------------------------------- */
 
 static void control_drop(struct vmm_control_client *client)
@@ -34,29 +39,33 @@ static bool control_send(const struct vmm_control_client *client, const json_t *
     return sent;
 }
 
-static bool control_answer(const struct vmm_control_client *client, const char *line, size_t bytes)
+static bool control_answer(struct vmm_control_client *client, const char *line, size_t bytes)
 {
+    struct vmm_control_ticket ticket = {client, client->serial};
     json_t *request = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
     json_t *answer;
     bool sent;
 
+    client->waiting = false;
     if (json_is_object(request)) {
-        answer = client->control->answer(client->control->context, request);
+        answer =
+            client->control->answer(client->control->context, request, ticket, &client->waiting);
     } else {
-        answer = json_pack("{s:b, s:s}", "ok", 0, "error", "a request is a JSON object in a line");
+        answer = vmm_control_error("a request is a JSON object in a line");
     }
-    sent = control_send(client, answer);
+    sent = client->waiting || control_send(client, answer);
     json_decref(answer);
     json_decref(request);
     return sent;
 }
 
-/* Answer all whole lines. False: the client is to be dropped. */
+/* Answer whole lines, up to one whose answer comes later. False: the client is to be dropped. */
 static bool control_work(struct vmm_control_client *client)
 {
     char *end;
 
-    while ((end = memchr(client->request, '\n', client->request_bytes)) != NULL) {
+    while (!client->waiting &&
+           (end = memchr(client->request, '\n', client->request_bytes)) != NULL) {
         size_t bytes = (size_t)(end - client->request);
 
         if (!control_answer(client, client->request, bytes)) {
@@ -87,6 +96,19 @@ static void control_on_client(void *context, uint32_t events)
     control_drop(client);
 }
 
+void vmm_control_reply(struct vmm_control_ticket ticket, json_t *answer)
+{
+    struct vmm_control_client *client = ticket.client;
+
+    if (client->source.fd >= 0 && client->serial == ticket.serial && client->waiting) {
+        client->waiting = false;
+        if (!control_send(client, answer) || !control_work(client)) {
+            control_drop(client);
+        }
+    }
+    json_decref(answer);
+}
+
 static void control_on_connect(void *context, uint32_t events)
 {
     struct vmm_control *control = context;
@@ -106,6 +128,8 @@ static void control_on_connect(void *context, uint32_t events)
     client->control = control;
     client->source = (struct vmm_source){fd, control_on_client, client};
     client->request_bytes = 0;
+    client->serial++;
+    client->waiting = false;
     if (!vmm_loop_add(control->loop, &client->source, EPOLLIN)) {
         close(fd);
         client->source.fd = -1;
@@ -159,8 +183,7 @@ static bool control_listen(struct vmm_control *control, const char *path, struct
 }
 
 bool vmm_control_init(struct vmm_control *control, struct vmm_loop *loop, const char *path,
-                      void *context, json_t *(*answer)(void *context, const json_t *request),
-                      struct vmm_error *error)
+                      void *context, vmm_control_answer_function answer, struct vmm_error *error)
 {
     uint32_t index;
 

@@ -32,13 +32,13 @@ struct vmm_timesync {
 
 /* ---- Common ---------------------------------------------------------------------------------- */
 
-static uint64_t services_now_ns(void *context)
+uint64_t vmm_services_now_ns(void *context)
 {
     (void)context;
     return vmm_now_ns();
 }
 
-static void services_failed(void *context, vmb_status status)
+void vmm_services_failed(void *context, vmb_status status)
 {
     struct vmm_device *device = context; /* The first member of each. */
 
@@ -70,8 +70,7 @@ static void timesync_released(void *host)
         (struct vmm_device *)(void *)((uint8_t *)host - offsetof(struct vmm_timesync, host)));
 }
 
-/* A message pipe, as every integration service. */
-static void services_offer(struct vmm_device *device, const struct vmb_driver *driver, void *host,
+void vmm_services_describe(struct vmm_device *device, const struct vmb_driver *driver, void *host,
                            const struct vmb_host_hooks *hooks, struct vmb_guid instance)
 {
     static uint8_t pipe[VMB_USER_DEFINED_BYTES];
@@ -118,9 +117,9 @@ static bool services_add_heartbeat(struct vmm_services *services, struct vmm_dev
     struct vmb_heartbeat_host_options options = {
         .struct_bytes = sizeof(options),
         .context = heartbeat,
-        .now_ns = services_now_ns,
+        .now_ns = vmm_services_now_ns,
         .changed = heartbeat_changed,
-        .failed = services_failed,
+        .failed = vmm_services_failed,
     };
 
     if (heartbeat == NULL || vmb_heartbeat_host_init(&heartbeat->host, &options) != VMB_OK) {
@@ -129,8 +128,8 @@ static bool services_add_heartbeat(struct vmm_services *services, struct vmm_dev
     }
     heartbeat->services = services;
     heartbeat->device.next_deadline_ns = heartbeat_deadline;
-    services_offer(&heartbeat->device, vmb_heartbeat_host_driver(), &heartbeat->host, &hooks,
-                   instance);
+    vmm_services_describe(&heartbeat->device, vmb_heartbeat_host_driver(), &heartbeat->host, &hooks,
+                          instance);
     vmm_devices_add(devices, &heartbeat->device);
     services->heartbeat = heartbeat;
     return true;
@@ -168,9 +167,9 @@ static bool services_add_shutdown(struct vmm_services *services, struct vmm_devi
     struct vmb_shutdown_host_options options = {
         .struct_bytes = sizeof(options),
         .context = shutdown,
-        .now_ns = services_now_ns,
+        .now_ns = vmm_services_now_ns,
         .answered = shutdown_answered,
-        .failed = services_failed,
+        .failed = vmm_services_failed,
     };
 
     if (shutdown == NULL || vmb_shutdown_host_init(&shutdown->host, &options) != VMB_OK) {
@@ -179,8 +178,8 @@ static bool services_add_shutdown(struct vmm_services *services, struct vmm_devi
     }
     shutdown->services = services;
     shutdown->device.next_deadline_ns = shutdown_deadline;
-    services_offer(&shutdown->device, vmb_shutdown_host_driver(), &shutdown->host, &hooks,
-                   instance);
+    vmm_services_describe(&shutdown->device, vmb_shutdown_host_driver(), &shutdown->host, &hooks,
+                          instance);
     vmm_devices_add(devices, &shutdown->device);
     services->shutdown = shutdown;
     return true;
@@ -241,10 +240,10 @@ static bool services_add_timesync(struct vmm_services *services, struct vmm_devi
     struct vmb_timesync_host_options options = {
         .struct_bytes = sizeof(options),
         .context = timesync,
-        .now_ns = services_now_ns,
+        .now_ns = vmm_services_now_ns,
         .utc_100ns = timesync_utc,
         .reference_100ns = timesync_reference,
-        .failed = services_failed,
+        .failed = vmm_services_failed,
     };
 
     if (timesync == NULL || vmb_timesync_host_init(&timesync->host, &options) != VMB_OK) {
@@ -253,8 +252,8 @@ static bool services_add_timesync(struct vmm_services *services, struct vmm_devi
     }
     timesync->services = services;
     timesync->device.next_deadline_ns = timesync_deadline;
-    services_offer(&timesync->device, vmb_timesync_host_driver(), &timesync->host, &hooks,
-                   instance);
+    vmm_services_describe(&timesync->device, vmb_timesync_host_driver(), &timesync->host, &hooks,
+                          instance);
     vmm_devices_add(devices, &timesync->device);
     return true;
 }
@@ -265,6 +264,8 @@ bool vmm_services_init(struct vmm_services *services, struct vmm_devices *device
 {
     *services = (struct vmm_services){.kvm = kvm, .events = *events};
     return (services_add_heartbeat(services, devices) && services_add_shutdown(services, devices) &&
-            services_add_timesync(services, devices)) ||
+            services_add_timesync(services, devices) &&
+            (services->exchange = vmm_exchange_add(devices)) != NULL &&
+            (services->backup = vmm_backup_add(devices)) != NULL) ||
            vmm_fail(error, "cannot make the integration services");
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The integration services that every machine has: heartbeat, shutdown and time synchronisation. */
+/* The integration services that every machine has. Key/value exchange and backup have their own
+ * files. */
 #ifndef VMM_SERVICES_H
 #define VMM_SERVICES_H
 
+#include "ports/kvm/vmm_backup.h"
 #include "ports/kvm/vmm_device.h"
+#include "ports/kvm/vmm_exchange.h"
 #include "ports/kvm/vmm_kvm.h"
 
 #include <vmbus/drivers/heartbeat.h>
@@ -28,6 +31,8 @@ struct vmm_shutdown;
 struct vmm_services {
     struct vmm_heartbeat *heartbeat;
     struct vmm_shutdown *shutdown;
+    struct vmm_exchange *exchange;
+    struct vmm_backup *backup;
     struct vmm_services_events events;
     const struct vmm_kvm *kvm;
 };
@@ -40,6 +45,15 @@ bool vmm_services_init(struct vmm_services *services, struct vmm_devices *device
 /* Ask the guest to go. Loop's thread. */
 vmb_status vmm_services_shutdown(struct vmm_services *services, enum vmb_shutdown_kind kind,
                                  bool force);
+
+/*
+ * What services share. The offer of a message pipe; its device is freed as one piece. A clock; the
+ * function for a guest that broke its ring, whose context begins with a struct vmm_device.
+ */
+void vmm_services_describe(struct vmm_device *device, const struct vmb_driver *driver, void *host,
+                           const struct vmb_host_hooks *hooks, struct vmb_guid instance);
+uint64_t vmm_services_now_ns(void *context);
+void vmm_services_failed(void *context, vmb_status status);
 
 /* The guest's life, and how many beats it has answered. */
 enum vmb_heartbeat vmm_services_heartbeat(const struct vmm_services *services, uint64_t *out_beats);

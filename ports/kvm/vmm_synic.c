@@ -52,11 +52,16 @@ static vmb_hv_result synic_on_message(void *context, uint32_t connection_id, uin
                                       const void *payload, uint32_t payload_bytes)
 {
     struct vmm_synic *synic = context;
+    vmb_status status;
 
     if (type != VMB_HV_MESSAGE_VMBUS) {
         return VMB_HV_INVALID_PARAMETER;
     }
-    switch (vmb_host_on_message(synic->host, connection_id, payload, payload_bytes)) {
+    vmm_trace_hold(synic->trace);
+    status = vmb_host_on_message(synic->host, connection_id, payload, payload_bytes);
+    vmm_trace_message(synic->trace, VMB_GUEST_TO_HOST, payload, payload_bytes, status);
+    vmm_trace_release(synic->trace);
+    switch (status) {
     case VMB_OK:
         return VMB_HV_SUCCESS;
     case VMB_ERR_RETRY:
@@ -179,12 +184,14 @@ void vmm_synic_deinit(struct vmm_synic *synic)
     free(synic->memory_of_ports);
 }
 
-bool vmm_synic_connect(struct vmm_synic *synic, struct vmb_host *host, struct vmm_error *error)
+bool vmm_synic_connect(struct vmm_synic *synic, struct vmb_host *host, struct vmm_trace *trace,
+                       struct vmm_error *error)
 {
     static const uint32_t connections[] = {VMB_CONNECTION_MESSAGE, VMB_CONNECTION_MULTICLIENT};
     size_t index;
 
     synic->host = host;
+    synic->trace = trace;
     for (index = 0; index < sizeof(connections) / sizeof(connections[0]); index++) {
         vmb_status status = vmb_hv_ports_connect_messages(synic->ports, connections[index],
                                                           synic_on_message, synic);
@@ -238,16 +245,23 @@ vmb_status vmm_synic_post(struct vmm_synic *synic, uint32_t cpu, uint8_t sint, c
                           uint32_t message_bytes)
 {
     vmb_hv_result result;
+    vmb_status status;
 
     if (cpu >= synic->cpu_count) {
         return VMB_ERR_INVALID_TARGET;
     }
+    vmm_trace_hold(synic->trace);
     pthread_mutex_lock(&synic->cpus[cpu].lock);
     result =
         vmb_hv_synic_post(synic->synic, cpu, sint, VMB_HV_MESSAGE_VMBUS, 0, message, message_bytes);
     synic_await_ack(&synic->cpus[cpu]);
     pthread_mutex_unlock(&synic->cpus[cpu].lock);
-    return vmb_hv_call_status(result);
+    status = vmb_hv_call_status(result);
+    if (status != VMB_ERR_RETRY) { /* It comes again. */
+        vmm_trace_message(synic->trace, VMB_HOST_TO_GUEST, message, message_bytes, status);
+    }
+    vmm_trace_release(synic->trace);
+    return status;
 }
 
 void vmm_synic_raise(struct vmm_synic *synic, uint32_t cpu, uint8_t sint, uint16_t flag)

@@ -14,6 +14,7 @@
 #include "ports/kvm/vmm_kvm.h"
 #include "ports/kvm/vmm_loop.h"
 #include "ports/kvm/vmm_memory.h"
+#include "ports/kvm/vmm_trace.h"
 
 #include <pthread.h>
 #include <vmbus/hv_ports.h>
@@ -41,14 +42,16 @@ struct vmm_synic {
     void *memory_of_synic;
     void *memory_of_ports;
     struct vmb_host *host;
+    struct vmm_trace *trace;
 };
 
 bool vmm_synic_init(struct vmm_synic *synic, struct vmm_loop *loop, const struct vmm_memory *memory,
                     uint32_t cpu_count, struct vmm_error *error);
 void vmm_synic_deinit(struct vmm_synic *synic);
 
-/* Messages of the guest go to @host. */
-bool vmm_synic_connect(struct vmm_synic *synic, struct vmb_host *host, struct vmm_error *error);
+/* Messages of the guest go to @host, and all messages to @trace. */
+bool vmm_synic_connect(struct vmm_synic *synic, struct vmb_host *host, struct vmm_trace *trace,
+                       struct vmm_error *error);
 
 /* Connect to a machine that has just been made, whose CPUs are in their reset state. */
 bool vmm_synic_start(struct vmm_synic *synic, const struct vmm_kvm *kvm, struct vmm_error *error);

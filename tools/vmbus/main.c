@@ -21,7 +21,9 @@ static const struct main_command main_commands[] = {
      command_explore},
 #endif
 #ifdef TOOL_HAS_VM
-    {"ctl", "ask a running machine for something: shutdown, revoke, offer", command_ctl},
+    {"ctl", "ask a running machine for something: shutdown, freeze, revoke, add-disk", command_ctl},
+    {"kvp", "read and write the small facts that a guest and its host tell each other",
+     command_kvp},
     {"ls", "list the channels of a running machine", command_ls},
     {"top", "show what the channels of a running machine do", command_top},
     {"vm", "boot an unmodified guest on KVM with VMBus and its devices", command_vm},

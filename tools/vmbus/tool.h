@@ -17,6 +17,7 @@ int command_demo(int argc, char **argv);
 int command_explore(int argc, char **argv);
 int command_vm(int argc, char **argv);
 int command_ctl(int argc, char **argv);
+int command_kvp(int argc, char **argv);
 int command_ls(int argc, char **argv);
 int command_top(int argc, char **argv);
 

@@ -31,6 +31,7 @@ int command_vm(int argc, char **argv)
                       .cpu_count = options.cpus,
                       .memory_bytes = options.memory_bytes,
                       .control = options.control,
+                      .trace = options.trace,
                       .traffic_count = options.traffic,
                       .disks = options.disks,
                       .disk_count = options.disk_count,

@@ -23,6 +23,11 @@ static void ctl_help(void)
            "  heartbeat        say whether the guest lives\n"
            "  revoke DEVICE    take a device off the bus, such as heartbeat\n"
            "  offer DEVICE     put it back\n"
+           "  retarget DEVICE|RELID [VP]\n"
+           "                   interrupt that VP for it, whatever the guest wants; without VP: as\n"
+           "                   the guest wants\n"
+           "  freeze           have the guest flush its file systems and hold back writes\n"
+           "  thaw             have it go on\n"
            "  shutdown [KIND]  ask the guest to power-off (default), restart or hibernate\n"
            "  unplug           end the machine now\n"
            "\n"
@@ -36,9 +41,45 @@ static void ctl_help(void)
            "  vmbus ctl --control /tmp/vm.sock heartbeat\n"
            "  vmbus ctl revoke timesync; vmbus ctl offer timesync\n"
            "  vmbus ctl shutdown restart --force\n"
+           "  vmbus ctl freeze && cp disk.img copy.img; vmbus ctl thaw\n"
            "\n"
            "Exit status: 0 done, 1 the guest is not alive, 2 wrong arguments, 3 it could not be\n"
            "done.\n");
+}
+
+/* A request without arguments. */
+static bool ctl_is_word(const char *deed)
+{
+    static const char *const words[] = {"heartbeat", "unplug", "freeze", "thaw"};
+    size_t index;
+
+    for (index = 0; index < sizeof(words) / sizeof(words[0]); index++) {
+        if (strcmp(deed, words[index]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* @what: a device's name or a relid. @vp NULL: the guest's choice. */
+static json_t *ctl_retarget(const char *what, const char *vp)
+{
+    json_t *request = json_pack("{s:s}", "do", "retarget");
+    uint64_t number;
+
+    if (tool_parse_number(what, 1, UINT16_MAX, &number)) {
+        json_object_set_new(request, "relid", json_integer((json_int_t)number));
+    } else {
+        json_object_set_new(request, "device", json_string(what));
+    }
+    if (vp != NULL && !tool_parse_number(vp, 0, UINT16_MAX, &number)) {
+        json_decref(request);
+        return NULL;
+    }
+    if (vp != NULL) {
+        json_object_set_new(request, "vp", json_integer((json_int_t)number));
+    }
+    return request;
 }
 
 /* The request for the words of the command line; NULL: these are none. */
@@ -46,8 +87,11 @@ static json_t *ctl_request(int count, char **words, const struct ctl_options *op
 {
     const char *deed = words[0];
 
-    if ((strcmp(deed, "heartbeat") == 0 || strcmp(deed, "unplug") == 0) && count == 1) {
+    if (ctl_is_word(deed) && count == 1) {
         return json_pack("{s:s}", "do", deed);
+    }
+    if (strcmp(deed, "retarget") == 0 && (count == 2 || count == 3)) {
+        return ctl_retarget(words[1], count == 3 ? words[2] : NULL);
     }
     if ((strcmp(deed, "offer") == 0 || strcmp(deed, "revoke") == 0) && count == 2) {
         return json_pack("{s:s, s:s}", "do", deed, "device", words[1]);

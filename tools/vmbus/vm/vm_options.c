@@ -18,6 +18,7 @@ enum vm_letter {
     VM_CPUS = 'c',
     VM_MEMORY = 'm',
     VM_CONTROL = 's',
+    VM_TRACE = 'f',
     VM_TRAFFIC = 't',
     VM_DISK = 'd',
     VM_VERSION_MAX = 'n',
@@ -37,6 +38,7 @@ static const struct option vm_table[] = {
     {"append", required_argument, NULL, VM_APPEND},
     {"cpus", required_argument, NULL, VM_CPUS},
     {"memory", required_argument, NULL, VM_MEMORY},
+    {"trace", required_argument, NULL, VM_TRACE},
     {"control", required_argument, NULL, VM_CONTROL},
     {"traffic", required_argument, NULL, VM_TRAFFIC},
     {"disk", required_argument, NULL, VM_DISK},
@@ -73,6 +75,7 @@ static void vm_help(void)
         "read-only;\n"
         "                         FILE,direct: past the page cache. Each one more is the next LUN\n"
         "      --control PATH     a socket for vmbus ls, vmbus top and vmbus ctl\n"
+        "      --trace FILE       write every message on the bus there, a line each\n"
         "      --traffic N        offer N traffic devices, for guests that load channels\n"
         "      --version-max V    newest protocol version that the host offers (default 6.0)\n"
         "      --no-timers        no synthetic timers, so that a guest can leave the bus for good\n"
@@ -165,6 +168,9 @@ static int vm_take(int letter, const char *text, struct vm_options *out)
             return tool_usage("vm", "there are at most %u disks.", VMM_DISKS_MAX);
         }
         out->disks[out->disk_count++] = text;
+        return TOOL_OK;
+    case VM_TRACE:
+        out->trace = text;
         return TOOL_OK;
     case VM_TRAFFIC:
         if (!tool_parse_number(text, 1, VMM_TRAFFIC_MAX, &number)) {

@@ -13,6 +13,7 @@ struct vm_options {
     const char *initrd;
     const char *append;
     const char *control;
+    const char *trace;
     uint32_t cpus;
     uint32_t traffic;
     const char *disks[VMM_DISKS_MAX];

@@ -58,6 +58,7 @@ void vm_table_channel(const json_t *channel, const json_t *before, double second
 {
     const json_t *relid = json_object_get(channel, "relid");
     const json_t *vp = json_object_get(channel, "vp");
+    const json_t *redirected = json_object_get(channel, "redirected");
     const char *name = vm_client_text(channel, "device");
     char relid_text[24] = "-";
     char vp_text[24] = "-";
@@ -67,6 +68,10 @@ void vm_table_channel(const json_t *channel, const json_t *before, double second
     }
     if (json_is_integer(vp)) {
         snprintf(vp_text, sizeof(vp_text), "%lld", (long long)json_integer_value(vp));
+    }
+    if (json_is_integer(redirected)) {
+        snprintf(vp_text, sizeof(vp_text), "%lld>%lld", (long long)json_integer_value(vp),
+                 (long long)json_integer_value(redirected));
     }
     snprintf(line, VM_TABLE_LINE_BYTES,
              "%5s  %-10s %-12s %4s  %-11s %10.0f %10.0f %10.0f %5d%% %5d%%", relid_text,
