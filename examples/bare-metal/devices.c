@@ -63,6 +63,13 @@ struct device *devices_claim(const struct vmb_guid *class_id)
     return NULL;
 }
 
+void devices_moved(void)
+{
+    if (devices[DEVICE_TRAFFIC].taken) {
+        traffic_moved(&traffic);
+    }
+}
+
 bool devices_settled(void)
 {
     return (!devices[DEVICE_BALLOON].taken || balloon_settled(&balloon)) &&

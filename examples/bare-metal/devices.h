@@ -23,6 +23,9 @@ void devices_init(void);
 /** Take the device for an offer of that class; NULL if there is none, or it is taken. */
 struct device *devices_claim(const struct vmb_guid *class_id);
 
+/** Channels stay where they are from now on: traffic that went on for their sake may end. */
+void devices_moved(void);
+
 /** True when no device has more to do than to wait for its host. */
 bool devices_settled(void);
 

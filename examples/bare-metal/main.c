@@ -5,12 +5,14 @@
  * Starts every CPU, connects, opens each device that it has a driver for, on one VP after the
  * other, talks to it, leaves the bus and switches the machine off. With a shutdown device it stays
  * until the host says so. Words on the command line: "stay" (stay in any case), "go" (never
- * stay), "reopen" (close every device and open it once more), and those of trial.h.
+ * stay), "reopen" (close every device and open it once more), "move" (send channels from VP to VP
+ * meanwhile), and those of trial.h.
  */
 #include <vmbus/hv.h>
 
 #include "bus.h"
 #include "devices.h"
+#include "moves.h"
 #include "trial.h"
 #include "x86_apic.h"
 #include "x86_boot.h"
@@ -34,10 +36,22 @@ static bool is_connected(void *context)
     return bus.connect_ended && (bus.status != VMB_OK || bus.delivered);
 }
 
+static bool is_opened(void *context)
+{
+    (void)context;
+    return bus.under_way == 0;
+}
+
 static bool is_settled(void *context)
 {
     (void)context;
     return (bus.under_way == 0 && devices_settled()) || devices_shutdown_asked();
+}
+
+static bool is_moved(void *context)
+{
+    (void)context;
+    return moves_step() || devices_shutdown_asked();
 }
 
 static bool is_asked_to_go(void *context)
@@ -117,6 +131,13 @@ static void talk(void)
 {
     bool stay;
 
+    x86_vmbus_run(is_opened, NULL, x86_clock_ns() + TALK_LIMIT_NS);
+    moves_begin();
+    if (!x86_vmbus_run(is_moved, NULL, x86_clock_ns() + TALK_LIMIT_NS)) {
+        x86_printf("vmbus: a move does not end\n");
+    }
+    moves_say();
+    devices_moved();
     settle();
     if (x86_boot_has("reopen")) {
         bus_reopen();

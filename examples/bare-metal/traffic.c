@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "traffic.h"
 
+#include "x86_boot.h"
 #include "x86_clock.h"
 #include "x86_console.h"
 #include "x86_vmbus.h"
@@ -15,6 +16,7 @@ enum {
 static uint64_t traffic_buffer[TRAFFIC_BUFFER_BYTES / sizeof(uint64_t)];
 static uint64_t traffic_longest_ns;
 static bool traffic_broken;
+static bool traffic_stopped;
 
 static uint64_t traffic_now(void *context)
 {
@@ -48,7 +50,7 @@ void traffic_init(struct vmb_traffic_guest *device)
         .window = TRAFFIC_WINDOW,
         .streams = TRAFFIC_STREAMS,
         .answer = VMB_TRAFFIC_ANSWER_MIXED,
-        .packet_limit = TRAFFIC_PACKETS,
+        .packet_limit = x86_boot_has("move") ? 0 : TRAFFIC_PACKETS,
         .now_ns = traffic_now,
         .answered = traffic_answered,
         .failed = traffic_failed,
@@ -60,13 +62,22 @@ void traffic_init(struct vmb_traffic_guest *device)
     }
 }
 
+void traffic_moved(struct vmb_traffic_guest *device)
+{
+    if (x86_boot_has("move")) {
+        vmb_traffic_guest_stop(device);
+        traffic_stopped = true;
+    }
+}
+
 bool traffic_settled(const struct vmb_traffic_guest *device)
 {
     struct vmb_traffic_counters counters;
 
     vmb_traffic_guest_read_counters(device, &counters);
     return __atomic_load_n(&traffic_broken, __ATOMIC_ACQUIRE) ||
-           (counters.packets_sent >= TRAFFIC_PACKETS && vmb_traffic_guest_expected(device) == 0);
+           ((traffic_stopped || counters.packets_sent >= TRAFFIC_PACKETS) &&
+            vmb_traffic_guest_expected(device) == 0);
 }
 
 void traffic_say(const struct vmb_traffic_guest *device)
