@@ -7,6 +7,8 @@
 #
 #   part_linux 6.1   $interop_cache/linux-…   vmlinuz; base.cpio.gz: busybox, and the modules below
 #                                             with those that they need, for modprobe
+#   part_daemons     $interop_cache/daemons   daemons.cpio.gz: Linux's helpers for key/value exchange
+#                                             and backup, with their libraries
 
 linux_modules=(hv_vmbus hv_utils hv_storvsc sd_mod ext4 crc32c_generic)
 
@@ -57,4 +59,25 @@ part_linux() {
     suite=$(linux_suite "$1")
     once "linux-$1" make_linux "$suite" "$1"
     linux=$interop_cache/linux-$1
+}
+
+make_daemons() {
+    local out=$1 tree=$1/tree root=$1/root daemon library
+    debian_unpack_one "$tree" "$(linux_suite 6.1)" hyperv-daemons
+    mkdir -p "$root/bin"
+    for daemon in hv_kvp_daemon hv_vss_daemon; do
+        cp "$tree/usr/sbin/$daemon" "$root/bin/"
+        while read -r library; do
+            mkdir -p "$root$(dirname "$library")"
+            cp -L "$library" "$root$library"
+        done < <(ldd "$tree/usr/sbin/$daemon" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p')
+    done
+    pack "$root" "$out/daemons.cpio.gz"
+    rm -rf "$tree" "$root"
+}
+
+part_daemons() {
+    need cpio cpio
+    once daemons make_daemons
+    daemons=$interop_cache/daemons
 }

@@ -21,7 +21,7 @@ short=${1-}
 if [[ -n $short ]]; then
     steps=${STEPS:-linux retarget=50 revoke=2 shutdown bare_metal}
 else
-    steps=${STEPS:-linux retarget=1000 hotplug=10 reload=50 revoke=10 reboot kexec shutdown bus=5 bare_metal}
+    steps=${STEPS:-linux retarget=1000 hotplug=10 reload=50 revoke=10 reboot kexec shutdown bus=5 services bare_metal bare_metal_moves}
 fi
 log=build-interop/logs/host-$kernel.log
 work=$(mktemp -d "${TMPDIR:-/tmp}/vmbus-host.XXXXXX")
@@ -30,18 +30,19 @@ trap 'rm -rf "$work"' EXIT
 "$build/vmbus" vm --help >/dev/null 2>&1 || die "$build/vmbus has no vm; install acpica-tools, run make"
 [[ -f $build/vmbus-guest.elf ]] || examples/bare-metal/build.sh "$build"
 part_linux "$kernel"
+part_daemons
 mkdir -p "${log%/*}" "$work/root/bin"
 
 # The guest's root: the fixed part, our init, and the same once more for kexec.
 cp scripts/interop/host-init "$work/root/init"
 cc -static -O2 -o "$work/root/bin/kexec" tests/interop/kexec.c
 pack "$work/root" "$work/init.gz"
-cat "$linux/base.cpio.gz" "$work/init.gz" >"$work/initrd"
+cat "$linux/base.cpio.gz" "$daemons/daemons.cpio.gz" "$work/init.gz" >"$work/initrd"
 if [[ -z $short ]]; then
     cp "$linux/vmlinuz" "$work/root/kernel"
     cp "$work/initrd" "$work/root/kernel-initrd"
     pack "$work/root" "$work/init.gz"
-    cat "$linux/base.cpio.gz" "$work/init.gz" >"$work/initrd"
+    cat "$linux/base.cpio.gz" "$daemons/daemons.cpio.gz" "$work/init.gz" >"$work/initrd"
 fi
 
 status=0
