@@ -4,14 +4,14 @@
  * scenario say so? Two kinds:
  *
  *   orders      every place in the watched files whose order is stronger than relaxed, made weaker,
- *               one step at a time. The places are found by the hooks themselves, so none is
- * missed. statements  those of statements.list, woven into copies of the sources.
+ *               one step at a time; the hooks themselves find the places, so that none is missed
+ *   statements  those of statements.list, woven into copies of the sources
  *
  * The orders are weakened in the library's own sources, so this file is built twice: with them, and
  * with XPL_WOVEN over the copies. ledger.py runs both and puts their lines together.
  *
- * A mutant is killed by the first scenario in which it does harm. One that survives is either a gap
- * in the scenarios or an order that nobody needs: exceptions.list says which, with the reason.
+ * A mutant is killed by the first scenario in which it does harm. One that survives is a gap in the
+ * scenarios, or an order that nobody needs and that the library should not have.
  */
 #include "explore/mutants/mutants.h"
 
@@ -55,18 +55,6 @@ static const struct {
     {0, NULL, NULL, NULL},
 };
 
-/* Orders that no scenario needs, and why they stay all the same. */
-static const struct {
-    const char *file;
-    const char *function;
-    const char *from;
-    const char *to;
-    const char *why;
-} exceptions[] = {
-#include "exceptions.inc"
-    {"", "", "", "", ""},
-};
-
 /* A place in the source: the same line may have left several records. */
 struct place {
     struct xpl_site *sites[16];
@@ -75,10 +63,20 @@ struct place {
 static struct place places[SITES];
 static unsigned place_count;
 
+/* How a mutant was killed. */
+struct kill {
+    const struct xpl_scenario *scenario; /* NULL: it was not. */
+    enum xpl_model model;
+    bool sure; /* Every scenario was searched to its end. */
+};
+
 static bool reached[SCENARIOS][SITES];
-static unsigned total, killed, excepted;
-static bool list_only;                           /* Say which there are, and run none. */
-static unsigned first_place, last_place = SITES; /* Only these places: for several cores. */
+static unsigned total, killed;
+static bool list_only;              /* Say which there are, and run none. */
+static unsigned shard, shards = 1;  /* Every so many of them: for several cores. */
+static double seconds_a_search = 2; /* Of one scenario under one model, to its end. */
+static const char *only;            /* Those whose line says this. */
+static char *ledger;                /* Known killers: each is tried alone. */
 
 static const char *base_name(const char *path)
 {
@@ -151,7 +149,9 @@ static unsigned weaker(const struct xpl_site *site, uint8_t out[2])
 {
     switch (site->order_written) {
     case XPL_SEQ_CST:
-        out[0] = XPL_ACQ_REL;
+        out[0] = site->kind == XPL_LOAD    ? XPL_ACQUIRE
+                 : site->kind == XPL_STORE ? XPL_RELEASE
+                                           : XPL_ACQ_REL;
         return 1;
     case XPL_ACQ_REL:
         out[0] = XPL_ACQUIRE;
@@ -163,15 +163,21 @@ static unsigned weaker(const struct xpl_site *site, uint8_t out[2])
     }
 }
 
-/* Does this scenario go wrong now? Under C11, which shows what the other models show, too. */
-static bool goes_wrong(const struct xpl_scenario *scenario, bool whole, bool *out_complete)
+/*
+ * Does this scenario go wrong now? A few random executions of it find most mutants; @whole: all of
+ * them. C11 shows what sequential consistency shows, and TSO what a fence is for where nothing else
+ * synchronises.
+ */
+static bool goes_wrong(const struct xpl_scenario *scenario, enum xpl_model model, bool whole,
+                       bool *out_complete)
 {
-    const struct xpl_options quick = {.model = XPL_C11,
+    const struct xpl_options quick = {.model = model,
                                       .strategy = XPL_RANDOM,
                                       .seed = 1,
                                       .max_executions = 6000,
                                       .stop_at_first = true};
-    const struct xpl_options all = {.model = XPL_C11, .stop_at_first = true, .max_seconds = 2};
+    const struct xpl_options all = {
+        .model = model, .stop_at_first = true, .max_seconds = seconds_a_search};
     struct xpl_result result;
 
     *out_complete = xpl_explore(scenario, whole ? &all : &quick, &result) && result.complete;
@@ -205,91 +211,172 @@ static void coverage_measure(void)
     }
 }
 
-/*
- * The scenario that kills the mutant in force, or NULL. A few random executions of each scenario
- * find most; what is left is explored whole.
- */
-static const struct xpl_scenario *killer(int place, bool *out_sure)
+static const enum xpl_model models[] = {XPL_C11, XPL_TSO};
+
+/* Try all scenarios on the mutant in force. @place: only those that reach it; -1: all. */
+static struct kill kill_search(int place)
 {
-    *out_sure = true;
-    if (list_only) {
-        return NULL;
-    }
-    for (unsigned whole = 0; whole < 2; whole++) {
+    struct kill kill = {.sure = true};
+
+    for (unsigned pass = 0; pass < 4; pass++) {
+        const bool whole = pass >= 2;
+
+        kill.model = models[pass % 2];
         for (unsigned i = 0; scenario_table[i] != NULL; i++) {
             bool complete;
 
-            if (place >= 0 ? !reached[i][place] : whole != 0 && !reached[i][0]) {
+            if (place >= 0 ? !reached[i][place] : pass != 0 && !reached[i][0]) {
                 continue;
             }
             statement_reached = false;
-            if (goes_wrong(scenario_table[i], whole != 0, &complete)) {
-                return scenario_table[i];
+            if (goes_wrong(scenario_table[i], kill.model, whole, &complete)) {
+                kill.scenario = scenario_table[i];
+                return kill;
             }
-            if (place < 0 && whole == 0) {
+            if (place < 0 && pass == 0) {
                 reached[i][0] = statement_reached;
             }
-            *out_sure = *out_sure && (whole == 0 || complete);
+            kill.sure = kill.sure && (!whole || complete);
         }
     }
-    return NULL;
+    return kill;
 }
 
-static const char *exception_of(const struct xpl_site *site, const char *from, const char *to)
+/* The killer that the ledger names for the mutant of this line, alone. */
+static struct kill kill_known(const char *line)
 {
-    for (unsigned i = 0; i < sizeof(exceptions) / sizeof(exceptions[0]); i++) {
-        if (strcmp(exceptions[i].file, base_name(site->file)) == 0 &&
-            strcmp(exceptions[i].function, site->function) == 0 &&
-            strcmp(exceptions[i].from, from) == 0 && strcmp(exceptions[i].to, to) == 0) {
-            return exceptions[i].why;
+    struct kill kill = {.sure = false};
+    const char *at = strstr(ledger, line);
+    const char *name, *end;
+    bool complete;
+
+    if (at == NULL || strncmp(at + strlen(line), "killed by `", 11) != 0) {
+        return kill;
+    }
+    name = at + strlen(line) + 11;
+    end = strchr(name, '`');
+    for (unsigned i = 0; end != NULL && scenario_table[i] != NULL; i++) {
+        if (strncmp(scenario_table[i]->name, name, (size_t)(end - name)) != 0 ||
+            scenario_table[i]->name[end - name] != '\0') {
+            continue;
+        }
+        kill.model = strncmp(end, "` tso", 5) == 0 ? XPL_TSO : XPL_C11;
+        if (goes_wrong(scenario_table[i], kill.model, false, &complete) ||
+            goes_wrong(scenario_table[i], kill.model, true, &complete)) {
+            kill.scenario = scenario_table[i];
         }
     }
-    return NULL;
+    return kill;
 }
 
-/* A line of the ledger. */
-static void ledger_line(const char *where, const char *what, const struct xpl_scenario *by,
-                        const char *why, bool sure)
+/* Is the mutant of this line one of ours? */
+static bool mutant_wanted(const char *line)
 {
+    static unsigned number;
+
+    return number++ % shards == shard && (only == NULL || strstr(line, only) != NULL);
+}
+
+/* Run the mutant in force and write its line of the ledger. */
+static void mutant_run(int place, const char *line)
+{
+    struct kill kill = {.sure = false};
+
     total++;
-    if (by != NULL) {
+    if (list_only) {
+        printf("%s\n", line);
+        return;
+    }
+    kill = ledger != NULL ? kill_known(line) : kill_search(place);
+    if (kill.scenario != NULL) {
         killed++;
-        printf("| %s | %s | killed by `%s` |\n", where, what, by->name);
-    } else if (why != NULL) {
-        excepted++;
-        printf("| %s | %s | kept: %s |\n", where, what, why);
+        printf("%skilled by `%s` %s |\n", line, kill.scenario->name, xpl_model_name(kill.model));
     } else {
-        printf("| %s | %s | **survived**%s |\n", where, what, sure ? "" : " (not exhausted)");
+        printf("%s**survived**%s |\n", line, kill.sure ? "" : " (not exhausted)");
     }
     fflush(stdout);
 }
 
+/* Places that read alike are told apart by a number. */
+static unsigned same_before(unsigned place)
+{
+    const struct xpl_site *site = places[place].sites[0];
+    unsigned count = 1;
+
+    for (unsigned i = 0; i < place; i++) {
+        const struct xpl_site *other = places[i].sites[0];
+
+        count += other->kind == site->kind && other->order_written == site->order_written &&
+                 strcmp(other->text, site->text) == 0 &&
+                 strcmp(other->function, site->function) == 0 &&
+                 strcmp(base_name(other->file), base_name(site->file)) == 0;
+    }
+    return count;
+}
+
+/* The object as a person would write it: without what the accessors wrap around it. */
+static const char *object_words(const struct xpl_site *site, char *text, size_t size)
+{
+    static const char *const noise[] = {"((vmb_atomic_u32 *)(void *)((uint8_t *)(",
+                                        "((vmb_atomic_word *)(void *)(", "VMB_"};
+    const char *at = site->text;
+    size_t used = 0;
+    int depth = 0;
+
+    while (*at != '\0' && used + 1 < size) {
+        for (unsigned i = 0; i < sizeof(noise) / sizeof(noise[0]); i++) {
+            if (strncmp(at, noise[i], strlen(noise[i])) == 0) {
+                at += strlen(noise[i]);
+            }
+        }
+        if (*at == ')' && depth == 0) {
+            at++; /* Of one that was left out. */
+            continue;
+        }
+        depth += (*at == '(') - (*at == ')');
+        text[used++] = *at != '\0' ? *at++ : '\0';
+    }
+    text[used] = '\0';
+    return text;
+}
+
+/* The beginning of the ledger's line of a weaker order. */
+static void order_line(unsigned place, uint8_t to, char *line, size_t size)
+{
+    const struct xpl_site *site = places[place].sites[0];
+    const unsigned same = same_before(place);
+    char number[16] = "", what[200], object[160];
+
+    if (same > 1) {
+        snprintf(number, sizeof(number), " (%u)", same);
+    }
+    snprintf(what, sizeof(what), site->kind == XPL_FENCE ? "fence" : "%s `%s`",
+             site->kind == XPL_LOAD    ? "load of"
+             : site->kind == XPL_STORE ? "store to"
+                                       : "change of",
+             object_words(site, object, sizeof(object)));
+    snprintf(line, size, "| `%s` %s()%s | %s: %s to %s | ", base_name(site->file), site->function,
+             number, what, xpl_order_name((enum xpl_order)site->order_written),
+             site->kind == XPL_FENCE && to == XPL_RELAXED ? "none"
+                                                          : xpl_order_name((enum xpl_order)to));
+}
+
 static void mutate_orders(void)
 {
-    for (unsigned i = first_place; i < place_count && i < last_place; i++) {
-        const struct xpl_site *site = places[i].sites[0];
+    for (unsigned i = 0; i < place_count; i++) {
         uint8_t orders[2];
-        const unsigned count = weaker(site, orders);
+        const unsigned count = weaker(places[i].sites[0], orders);
 
         for (unsigned j = 0; j < count; j++) {
-            const char *from = xpl_order_name((enum xpl_order)site->order_written);
-            const char *to = xpl_order_name((enum xpl_order)orders[j]);
-            char where[160], what[160];
-            const struct xpl_scenario *by;
-            bool sure;
+            char line[512];
 
-            snprintf(where, sizeof(where), "`%s` %s()", base_name(site->file), site->function);
-            snprintf(what, sizeof(what), "%s `%s`: %s to %s",
-                     site->kind == XPL_FENCE   ? "fence"
-                     : site->kind == XPL_LOAD  ? "load of"
-                     : site->kind == XPL_STORE ? "store to"
-                                               : "change of",
-                     site->text, from,
-                     site->kind == XPL_FENCE && orders[j] == XPL_RELAXED ? "none" : to);
+            order_line(i, orders[j], line, sizeof(line));
+            if (!mutant_wanted(line)) {
+                continue;
+            }
             place_set(&places[i], orders[j]);
-            by = killer((int)i, &sure);
-            place_set(&places[i], site->order_written);
-            ledger_line(where, what, by, exception_of(site, from, to), sure);
+            mutant_run((int)i, line);
+            place_set(&places[i], places[i].sites[0]->order_written);
         }
     }
 }
@@ -297,31 +384,69 @@ static void mutate_orders(void)
 static void mutate_statements(void)
 {
     for (unsigned i = 0; statements[i].name != NULL; i++) {
-        char where[160];
-        const struct xpl_scenario *by;
-        bool sure;
+        char line[512];
 
+        snprintf(line, sizeof(line), "| `%s` %s | %s | ", base_name(statements[i].file),
+                 statements[i].name, statements[i].words);
+        if (!mutant_wanted(line)) {
+            continue;
+        }
         statement_mutant = statements[i].number;
-        by = killer(-1, &sure);
+        mutant_run(-1, line);
         statement_mutant = 0;
-        snprintf(where, sizeof(where), "`%s` %s", base_name(statements[i].file),
-                 statements[i].name);
-        ledger_line(where, statements[i].words, by, NULL, sure);
+    }
+}
+
+static char *file_read(const char *name)
+{
+    FILE *file = fopen(name, "rb");
+    char *text = calloc(1, 1u << 20);
+
+    if (file == NULL || text == NULL || fread(text, 1, (1u << 20) - 1, file) == 0) {
+        fprintf(stderr, "mutants: cannot read %s\n", name);
+        exit(2);
+    }
+    fclose(file);
+    return text;
+}
+
+static const char usage[] = "usage: %s [--list] [--known LEDGER] [--only TEXT] [--shard I/N] "
+                            "[--seconds S]\n";
+
+static void arguments_take(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+
+        if (strcmp(argv[i], "--list") == 0) {
+            list_only = true;
+            continue;
+        }
+        i++;
+        if (strcmp(argv[i - 1], "--known") == 0) {
+            ledger = file_read(value);
+            seconds_a_search = 60;
+        } else if (strcmp(argv[i - 1], "--only") == 0) {
+            only = value;
+        } else if (strcmp(argv[i - 1], "--seconds") == 0) {
+            seconds_a_search = strtod(value, NULL);
+        } else if (strcmp(argv[i - 1], "--shard") != 0 ||
+                   sscanf(value, "%u/%u", &shard, &shards) != 2 || shard-- == 0 ||
+                   shard >= shards) {
+            fprintf(stderr, usage, argv[0]);
+            exit(2);
+        }
     }
 }
 
 int main(int argc, char **argv)
 {
-    list_only = argc > 1 && strcmp(argv[1], "--list") == 0;
-    if (argc == 4 && strcmp(argv[1], "--places") == 0) {
-        first_place = (unsigned)strtoul(argv[2], NULL, 10);
-        last_place = (unsigned)strtoul(argv[3], NULL, 10);
-    }
+    arguments_take(argc, argv);
     if (statements[0].name != NULL) {
         mutate_statements();
     } else {
         places_find();
-        if (!list_only) {
+        if (!list_only && ledger == NULL) {
             coverage_measure();
         }
         mutate_orders();
@@ -329,7 +454,6 @@ int main(int argc, char **argv)
     if (list_only) {
         return 0;
     }
-    printf("%u mutants, %u killed, %u kept, %u survived\n", total, killed, excepted,
-           total - killed - excepted);
-    return total - killed - excepted == 0 ? 0 : 1;
+    printf("%u mutants, %u killed, %u survived\n", total, killed, total - killed);
+    return total == killed ? 0 : 1;
 }
