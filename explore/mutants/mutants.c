@@ -38,9 +38,11 @@ bool xpl_mutates(unsigned mutant)
 
 /* Where orders are weakened. */
 static const char *const watched[] = {
-    "vmb_gate.h",      "vmb_grace.h",        "vmb_grace.c",      "vmb_guest_dispatch.c",
-    "vmb_guest_run.c", "vmb_guest_relids.c", "vmb_guest_poll.c", "vmb_ring_rx.c",
-    "vmb_ring_tx.c",   "vmb_hv_slot.c",
+    "vmb_gate.h",       "vmb_grace.h",        "vmb_grace.c",      "vmb_guest_dispatch.c",
+    "vmb_guest_run.c",  "vmb_guest_relids.c", "vmb_guest_poll.c", "vmb_ring_rx.c",
+    "vmb_ring_tx.c",    "vmb_hv_slot.c",      "vmb_guest_vp.c",   "vmb_guest_connect.c",
+    "vmb_guest_open.c", "vmb_loan.h",         "vmb_host.c",       "vmb_host_dispatch.c",
+    "vmb_host_inbox.c", "vmb_host_modify.c",  "vmb_host_gpadl.c",
 };
 
 static const struct {

@@ -10,6 +10,17 @@
     X(close_polled) \
     X(deferred_ring) \
     X(dispatch) \
+    X(host_close) \
+    X(host_control) \
+    X(host_gpadl) \
+    X(host_inbox) \
+    X(host_move) \
+    X(host_ring) \
+    X(host_signal) \
+    X(host_contact) \
+    X(host_legacy) \
+    X(host_legacy_raises) \
+    X(host_monitor) \
     X(legacy_page) \
     X(message_slot) \
     X(messages) \

@@ -16,6 +16,9 @@
  * itself off `draining` instead (perhaps before it was added there: the sum is what counts). At 0
  * the last interrupt for the old VP has been raised, and the answer goes out. A second move waits
  * for that, so two generations are enough.
+ *
+ * The word itself says all that a signaller needs, so to read or set it is relaxed. Only leaving is
+ * a release: whoever finds that all have left, with an acquire, has their interrupts behind him.
  */
 #include "host/vmb_host_internal.h"
 
@@ -35,13 +38,13 @@ static uint32_t target_pack(uint32_t vp, uint16_t flag)
 /* Nobody signals. */
 void vmbi_host_target_set(struct vmb_host_channel *channel, uint32_t vp, uint16_t flag)
 {
-    vmb_atomic_store(&channel->target, target_pack(vp, flag), VMB_RELEASE);
+    vmb_atomic_store(&channel->target, target_pack(vp, flag), VMB_RELAXED);
     vmb_atomic_store(&channel->draining, 0, VMB_RELAXED);
 }
 
 uint32_t vmb_host_channel_target_vp(const struct vmb_host_channel *channel)
 {
-    uint32_t vp = vmb_atomic_load(&channel->target, VMB_ACQUIRE) >> TARGET_VP_SHIFT;
+    uint32_t vp = vmb_atomic_load(&channel->target, VMB_RELAXED) >> TARGET_VP_SHIFT;
 
     return vp == TARGET_VP_NONE ? VMB_VP_NONE : vp;
 }
@@ -71,7 +74,7 @@ static bool target_move(struct vmb_host_channel *channel, uint32_t vp)
         desired = target_pack(vp, flag) | ((old & TARGET_GENERATION) ^ TARGET_GENERATION);
         /* Acquire: pairs with the release of those who have left; their interrupts are raised. */
     } while (
-        !vmb_atomic_compare_exchange(&channel->target, &old, desired, VMB_ACQ_REL, VMB_RELAXED));
+        !vmb_atomic_compare_exchange(&channel->target, &old, desired, VMB_ACQUIRE, VMB_RELAXED));
     count = old & TARGET_COUNT;
     return vmb_atomic_fetch_add(&channel->draining, count, VMB_ACQUIRE) + count == 0;
 }
@@ -97,8 +100,7 @@ void vmbi_host_doorbell(void *context)
 {
     struct vmb_host_channel *channel = context;
     struct vmb_host *host = channel->host;
-    /* Acquire pairs with the release in target_move(), for what the device learns by hooks. */
-    uint32_t entered = vmb_atomic_fetch_add(&channel->target, 1, VMB_ACQUIRE);
+    uint32_t entered = vmb_atomic_fetch_add(&channel->target, 1, VMB_RELAXED);
     uint32_t vp = entered >> TARGET_VP_SHIFT;
     uint16_t flag = (uint16_t)(entered >> TARGET_FLAG_SHIFT & TARGET_FLAG_MASK);
 
