@@ -4,11 +4,15 @@
  * any time, writes over its rings and starts over; and devices that put answers off, hold memory,
  * leave and come back, from within callbacks too.
  *
+ * At any moment the host may be saved: then another one goes on in its place.
+ *
  * A session begins without a guest or with one connected at one of several versions, its devices
  * offered and the rings of one shared: an image of the host's memory that is copied back. At its
  * end the machine is reset: then nothing of the guest may be mapped or held.
  */
 #include "host_bench.h"
+
+#include <vmbus/save.h>
 
 #define FUZZ_LONGEST 512 /* Bytes of an input. */
 
@@ -32,6 +36,22 @@ static const uint32_t image_versions[IMAGES] = {
 static struct image images[IMAGES];
 static uint8_t *memory;
 static size_t memory_bytes;
+
+static void make_host(void)
+{
+    struct vmb_host_options options = {
+        .struct_bytes = sizeof(options),
+        .vp_count = VPS,
+        .channel_limit = 6,
+        .gpadl_limit = 8,
+        .gpadl_page_limit = 96,
+        .message_limit = 8,
+        .features = VMB_FEATURE_ALL & ~VMB_FEATURE_HOST_MONITOR_PAGES,
+    };
+
+    memory_bytes = vmb_host_memory_bytes(&options);
+    FUZZ_CHECK(vmb_host_init(memory, memory_bytes, &options, &platform, &events, &host) == VMB_OK);
+}
 
 static void poll_all(void)
 {
@@ -61,6 +81,7 @@ static void device_comes(struct device *device, uint32_t shape)
 
     if (device->channel == NULL && vmb_host_offer(host, &options, &channel) == VMB_OK) {
         device->channel = channel;
+        device->shape = shape;
     }
 }
 
@@ -324,6 +345,45 @@ static void guest_acts(uint32_t what)
     }
 }
 
+/* The devices that are on the bus, on the bus of a fresh host: primary channels first. */
+static void devices_come_again(void)
+{
+    bool there[DEVICES];
+
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        there[i] = session.devices[i].channel != NULL;
+        session.devices[i].channel = NULL;
+    }
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < DEVICES; i++) {
+            struct device *device = &session.devices[i];
+
+            if (there[i] && ((device->shape >> 1 & 3u) != 0) == (pass != 0)) {
+                device_comes(device, device->shape);
+            }
+        }
+    }
+}
+
+/* Saving works at any step, and so does restoring, unless the platform fails. */
+static void host_moves(void)
+{
+    static uint8_t saved[1 << 16];
+    static const struct vmb_host_restore_options options = {.struct_bytes = sizeof(options),
+                                                            .revoke_missing = true};
+    size_t byte_count = 0;
+    vmb_status status;
+
+    FUZZ_CHECK(vmb_host_save(host, saved, sizeof(saved), &byte_count) == VMB_OK);
+    host_dies();
+    make_host();
+    devices_come_again();
+    status = vmb_host_restore(host, saved, byte_count, &options, NULL);
+    FUZZ_CHECK(status == VMB_OK || status == VMB_ERR_PLATFORM);
+    FUZZ_CHECK(status == VMB_OK || (session.mapped == 0 && session.doorbells == 0));
+    poll_all();
+}
+
 static void one_step(void)
 {
     uint32_t what = feed_u8(&feed);
@@ -351,6 +411,8 @@ static void one_step(void)
     case 14:
         if (what == 0xFEu) {
             vmb_host_reset(host);
+        } else if (what >= 0xC0u) {
+            host_moves();
         }
         poll_all();
         break;
@@ -371,21 +433,11 @@ static void unmap_all(void)
 
 static void make_image(struct image *image, uint32_t version)
 {
-    struct vmb_host_options options = {
-        .struct_bytes = sizeof(options),
-        .vp_count = VPS,
-        .channel_limit = 6,
-        .gpadl_limit = 8,
-        .gpadl_page_limit = 96,
-        .message_limit = 8,
-        .features = VMB_FEATURE_ALL & ~VMB_FEATURE_HOST_MONITOR_PAGES,
-    };
     uint32_t i;
 
     memset(&session, 0, sizeof(session));
     unmap_all();
-    memory_bytes = vmb_host_memory_bytes(&options);
-    FUZZ_CHECK(vmb_host_init(memory, memory_bytes, &options, &platform, &events, &host) == VMB_OK);
+    make_host();
     for (i = 0; i < 3; i++) {
         device_comes(&session.devices[i], i);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What surrounds a host while it is fuzzed: guest memory that is poisoned where the host has not
- * mapped it, its platform, and devices that know when they may be called. For fuzz_host.c alone.
+ * mapped it, its platform, and devices that know when they may be called. For fuzz_host.c and
+ * fuzz_restore.c.
  */
 #ifndef VMB_FUZZ_HOST_BENCH_H
 #define VMB_FUZZ_HOST_BENCH_H
@@ -22,6 +23,7 @@ struct device {
     struct vmb_host_channel *channel; /* While it is on the bus. */
     struct vmb_endpoint *endpoint;    /* While it is open. */
     struct vmb_host_gpadl *holds[HOLDS];
+    uint32_t shape; /* As which it was offered. */
     bool running;
     bool opening; /* Owes an answer. */
     bool closing; /* Likewise. */
@@ -33,6 +35,7 @@ struct session {
     uint8_t page_users[PAGES];
     uint32_t posts_fail; /* The next so many posts get post_error. */
     vmb_status post_error;
+    bool made_up; /* What is posted may come from a file. */
     uint32_t maps_fail;
     uint32_t mapped;
     uint32_t doorbells;
@@ -64,7 +67,8 @@ static uint8_t *guest_page(uint64_t gpn)
 }
 
 /* The guest may write its memory whenever it likes, mapped or not. */
-__attribute__((no_sanitize("address"))) static void guest_writes(uint32_t offset, uint32_t value)
+FUZZ_UNUSED __attribute__((no_sanitize("address"))) static void guest_writes(uint32_t offset,
+                                                                             uint32_t value)
 {
     *(volatile uint32_t *)(void *)(guest_memory + (offset & (PAGES * VMB_PAGE_BYTES - 4u))) = value;
 }
@@ -86,7 +90,8 @@ static vmb_status platform_post(void *context, uint32_t vp, uint8_t sint, const 
     /* To a paravisor's requests the host answers whatever the guest's version is. */
     FUZZ_CHECK(vmb_message_decode(bytes, byte_count, VMB_HOST_TO_GUEST, version, features,
                                   &message) == VMB_OK ||
-               message.number == VMB_MSG_CLOSE_RESERVED_RESPONSE || version == VMB_VERSION_NONE);
+               message.number == VMB_MSG_CLOSE_RESERVED_RESPONSE || version == VMB_VERSION_NONE ||
+               session.made_up);
     return VMB_OK;
 }
 
@@ -350,6 +355,50 @@ static void device_released(void *context)
     act_inside();
 }
 
+static vmb_status device_save(void *context, struct vmb_host_channel *channel, bool open,
+                              void *buffer, size_t buffer_bytes, size_t *out_bytes)
+{
+    const struct device *device = context;
+
+    FUZZ_CHECK(channel == device->channel && (!open || device->endpoint != NULL));
+    *out_bytes = 1;
+    if (buffer_bytes == 0) {
+        return VMB_ERR_TOO_SMALL;
+    }
+    *(uint8_t *)buffer = open;
+    return VMB_OK;
+}
+
+static vmb_status device_restore(void *context, struct vmb_host_channel *channel,
+                                 struct vmb_endpoint *endpoint, const void *bytes,
+                                 size_t byte_count)
+{
+    struct device *device = context;
+
+    FUZZ_CHECK(device->endpoint == NULL && channel != NULL);
+    if (byte_count != 1 || *(const uint8_t *)bytes != (endpoint != NULL)) {
+        return VMB_ERR_MALFORMED;
+    }
+    device->endpoint = endpoint;
+    return VMB_OK;
+}
+
+/* The machine on which the host ran is gone, and with it every mapping. */
+FUZZ_UNUSED static void host_dies(void)
+{
+    memset(session.page_users, 0, sizeof(session.page_users));
+    session.mapped = 0;
+    session.doorbells = 0;
+    session.maps_fail = 0;
+    ASAN_POISON_MEMORY_REGION(guest_memory, (size_t)PAGES * VMB_PAGE_BYTES);
+    blocks_restore(&blocks, 0);
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        struct device *device = &session.devices[i];
+
+        *device = (struct device){.channel = device->channel, .shape = device->shape};
+    }
+}
+
 static const struct vmb_driver driver = {
     .class_id = {{0xC1}},
     .opened = device_opened,
@@ -365,6 +414,8 @@ static const struct vmb_host_hooks hooks = {
     .gpadl_teardown = device_teardown,
     .control = device_control,
     .released = device_released,
+    .save = device_save,
+    .restore = device_restore,
 };
 
 #endif /* VMB_FUZZ_HOST_BENCH_H */

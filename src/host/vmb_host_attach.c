@@ -222,8 +222,7 @@ vmb_status vmbi_host_attach_saved(struct vmb_host_channel *channel,
         return VMB_ERR_LIMIT;
     }
     if (saved->target_flag >= VMB_RELID_COUNT ||
-        (saved->legacy && !host->connection.has_interrupt_page) ||
-        (saved->connection_id == 0) != (channel->offer.connection_id == VMB_CONNECTION_EVENT)) {
+        (saved->legacy && !host->connection.has_interrupt_page)) {
         return VMB_ERR_MALFORMED;
     }
     channel->event_sint = saved->event_sint;
@@ -231,6 +230,7 @@ vmb_status vmbi_host_attach_saved(struct vmb_host_channel *channel,
     channel->private_ring = saved->private_ring;
     vmbi_host_target_set(channel, saved->target_vp, saved->target_flag);
     status = attach_rings_saved(channel, saved);
+    /* None below 1.1, and for a reserved channel that has been open since then. */
     if (status == VMB_OK && saved->connection_id != 0) {
         status = attach_connection(channel, saved->connection_id);
         status = status == VMB_ERR_PEER ? VMB_ERR_MALFORMED : status;

@@ -61,6 +61,21 @@ void vmbi_host_connection_unmap(struct vmb_host *host)
     }
 }
 
+/* Below 1.1 all channels share a doorbell, which comes and goes with the connection. */
+static bool connect_shares_doorbell(const struct vmb_host *host)
+{
+    uint32_t version = host->connection.version;
+
+    return version != VMB_VERSION_NONE && version < VMB_VERSION_1_1;
+}
+
+void vmbi_host_connection_silence(struct vmb_host *host)
+{
+    if (connect_shares_doorbell(host) && host->platform.doorbell_close != NULL) {
+        host->platform.doorbell_close(host->platform.context, VMB_CONNECTION_EVENT);
+    }
+}
+
 vmb_status vmbi_host_connection_map(struct vmb_host *host)
 {
     struct vmbi_host_connection *connection = &host->connection;
@@ -79,11 +94,13 @@ vmb_status vmbi_host_connection_map(struct vmb_host *host)
         status = connect_map_page(host, connection->monitor_page_gpa, &connection->monitor_page);
         connection->has_monitor_page = status == VMB_OK;
     }
-    if (status == VMB_OK && connection->version != VMB_VERSION_NONE &&
-        connection->version < VMB_VERSION_1_1 && host->platform.doorbell_open != NULL) {
+    if (status == VMB_OK && connect_shares_doorbell(host) && host->platform.doorbell_open != NULL) {
         status = host->platform.doorbell_open(host->platform.context, VMB_CONNECTION_EVENT);
     }
-    return status;
+    if (status != VMB_OK) {
+        vmbi_host_connection_unmap(host);
+    }
+    return status == VMB_ERR_PEER ? VMB_ERR_MALFORMED : status;
 }
 
 /* Change the monitor pages; we look at the one that the guest writes. Both of them or neither. */
@@ -264,7 +281,6 @@ static void connect_unloaded(struct vmb_host *host)
 void vmbi_host_connection_settle(struct vmb_host *host)
 {
     struct vmbi_host_connection *connection = &host->connection;
-    bool shared_doorbell;
 
     if (connection->state != VMBI_HOST_DISCONNECTING) {
         return;
@@ -274,12 +290,8 @@ void vmbi_host_connection_settle(struct vmb_host *host)
         host->settle_due = true;
         return;
     }
-    shared_doorbell =
-        connection->version != VMB_VERSION_NONE && connection->version < VMB_VERSION_1_1;
     vmbi_host_connection_unmap(host);
-    if (shared_doorbell && host->platform.doorbell_close != NULL) {
-        host->platform.doorbell_close(host->platform.context, VMB_CONNECTION_EVENT);
-    }
+    vmbi_host_connection_silence(host);
     if (connection->next == VMBI_HOST_NEXT_UNLOADED) {
         connect_unloaded(host);
     } else if (connection->next == VMBI_HOST_NEXT_RESET) {

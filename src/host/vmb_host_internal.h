@@ -397,6 +397,7 @@ void vmbi_host_doorbell(void *channel);
 /* vmb_host_connect.c, for those who restore. */
 vmb_status vmbi_host_connection_map(struct vmb_host *host);
 void vmbi_host_connection_unmap(struct vmb_host *host);
+void vmbi_host_connection_silence(struct vmb_host *host);
 
 /* vmb_host_restore.c */
 /* Start what was open: each device runs once and each guest is interrupted once. */

@@ -60,6 +60,9 @@ static void open_finish(struct vmb_host_channel *channel, vmb_status status)
             channel->state = VMB_HOST_CHANNEL_CLOSED;
             open_answer(channel, VMB_NTSTATUS_FAILURE);
             channel->reserved = false;
+            if (!channel->known) { /* The connection in which it was asked for is gone. */
+                vmbi_host_client_release(channel);
+            }
         }
     }
     vmbi_host_settle(channel);

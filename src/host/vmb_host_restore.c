@@ -73,8 +73,18 @@ static void restore_wipe_channel(struct vmb_host_channel *channel)
     }
 }
 
+/* Pages are unmapped and the doorbell of all channels is closed, if it came that far. */
+static void restore_wipe_connection(struct vmb_host *host, bool mapped)
+{
+    if (mapped) {
+        vmbi_host_connection_unmap(host);
+        vmbi_host_connection_silence(host);
+    }
+    vmb_memset(&host->connection, 0, sizeof(host->connection));
+}
+
 /* Back to a fresh host with its devices. */
-static void restore_wipe(struct vmb_host *host)
+static void restore_wipe(struct vmb_host *host, bool mapped)
 {
     struct vmb_host_counters fresh = {0};
     uint32_t i;
@@ -93,8 +103,7 @@ static void restore_wipe(struct vmb_host *host)
     while (vmbi_host_inbox_peek(host) != NULL) {
         vmbi_host_inbox_drop(host);
     }
-    vmbi_host_connection_unmap(host);
-    vmb_memset(&host->connection, 0, sizeof(host->connection));
+    restore_wipe_connection(host, mapped);
     vmb_memset(host->relid_slot, 0, sizeof(host->relid_slot));
     vmb_memset(host->monitor_slot, 0, sizeof(host->monitor_slot));
     host->relid_lowest = 1;
@@ -255,11 +264,12 @@ static bool restore_is_fresh(const struct vmb_host *host)
 
 static vmb_status restore_map(struct vmb_host *host)
 {
-    vmb_status status = vmbi_host_connection_map(host);
+    vmb_status status = VMB_OK;
     uint32_t i;
 
     for (i = host->gpadl_first; i != VMBI_HOST_NONE && status == VMB_OK; i = host->gpadls[i].next) {
         if (host->gpadls[i].map_due) {
+            host->gpadls[i].map_due = false;
             status = vmbi_host_gpadl_map(&host->gpadls[i]);
         }
     }
@@ -291,6 +301,7 @@ vmb_status vmb_host_restore(struct vmb_host *host, const void *bytes, size_t byt
 {
     struct vmbi_restore restore = {.host = host, .bytes = bytes};
     struct vmb_host_saved_info info;
+    bool mapped = false;
     vmb_status status;
     uint32_t i;
 
@@ -312,13 +323,17 @@ vmb_status vmb_host_restore(struct vmb_host *host, const void *bytes, size_t byt
     }
     status = vmbi_restore_records(&restore, byte_count);
     if (status == VMB_OK) {
+        status = vmbi_host_connection_map(host);
+        mapped = status == VMB_OK; /* Itself it is all or nothing. */
+    }
+    if (status == VMB_OK) {
         status = restore_map(host);
     }
     if (status == VMB_OK) {
         status = restore_devices(&restore);
     }
     if (status != VMB_OK) {
-        restore_wipe(host);
+        restore_wipe(host, mapped);
         return status;
     }
     restore_commit(host);

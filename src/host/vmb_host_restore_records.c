@@ -77,9 +77,9 @@ static bool records_ids_ok(const struct vmb_host *host, const struct vmb_msg_off
         host->relid_slot[offer->relid] != 0) {
         return false;
     }
+    /* The guest may have taken its monitor pages back meanwhile; the id stays the channel's. */
     return !offer->monitor_allocated ||
-           (offer->monitor_id < VMB_MONITOR_COUNT && host->connection.has_monitor_page &&
-            host->monitor_slot[offer->monitor_id] == 0);
+           (offer->monitor_id < VMB_MONITOR_COUNT && host->monitor_slot[offer->monitor_id] == 0);
 }
 
 static bool records_channel_ok(const struct vmb_host *host, const struct vmbi_saved_channel *saved)
@@ -344,7 +344,8 @@ static vmb_status records_out(struct vmbi_restore *restore, struct vmbi_pack *pa
     vmbi_saved_pack_out(pack, &saved);
     if (vmbi_pack_end(pack) != VMB_OK || saved.sint >= RECORDS_SINTS ||
         vmb_message_sender(saved.number) != VMB_HOST_TO_GUEST ||
-        (saved.number != VMB_MSG_OFFER_CHANNEL && saved.byte_count < VMB_MESSAGE_HEADER_BYTES)) {
+        (saved.number != VMB_MSG_OFFER_CHANNEL &&
+         (saved.byte_count < VMB_MESSAGE_HEADER_BYTES || vmbi_le32(saved.bytes) != saved.number))) {
         return VMB_ERR_MALFORMED;
     }
     if (!records_serves(host, saved.trusted)) {

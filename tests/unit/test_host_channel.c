@@ -594,6 +594,26 @@ static void a_reserved_channel_survives_all_but_reset(void **state)
     hrig_free(rig);
 }
 
+static void a_reserved_open_that_is_refused_too_late(void **state)
+{
+    struct hrig *rig = hrig_new(NULL);
+    struct vmb_host_channel *channel = hrig_with_rings(rig, VMB_VERSION_5_2, 0);
+
+    (void)state;
+    rig->devices[0].open_answer = VMB_ERR_BUSY;
+    post_reserved(rig, VMB_MSG_OPEN_RESERVED, 1, 9);
+    hrig_header_only(rig, VMB_MSG_UNLOAD);
+    hrig_expect(rig, VMB_MSG_UNLOAD_COMPLETE);
+    assert_int_equal(vmb_host_channel_state(channel), VMB_HOST_CHANNEL_OPENING);
+    assert_int_equal(vmb_host_open_done(channel, VMB_ERR_REFUSED), VMB_OK);
+    hrig_poll(rig);
+    assert_int_not_equal(hrig_expect(rig, VMB_MSG_OPEN_RESULT)->u.open_result.status, 0);
+    /* Nobody knows it any more: no guest that comes can open what it was not offered. */
+    assert_int_equal(vmb_host_channel_state(channel), VMB_HOST_CHANNEL_CLIENT_RELEASED);
+    assert_int_equal(vmb_host_channel_relid(channel), VMB_RELID_NONE);
+    hrig_free(rig);
+}
+
 static void a_reset_ends_a_reserved_channel(void **state)
 {
     struct hrig *rig = hrig_new(NULL);
@@ -655,6 +675,7 @@ int main(void)
         cmocka_unit_test(one_connection_is_one_channels),
         cmocka_unit_test(a_device_may_leave_from_within_closed),
         cmocka_unit_test(a_reserved_channel_survives_all_but_reset),
+        cmocka_unit_test(a_reserved_open_that_is_refused_too_late),
         cmocka_unit_test(a_reset_ends_a_reserved_channel),
         cmocka_unit_test(answers_to_reserved_channels_wait_for_nobody),
     };
