@@ -346,12 +346,7 @@ static void hrig_make_host(struct hrig *rig, const struct vmb_host_options *opti
                                          .raise_event = hrig_raise_event,
                                          .map_pages = hrig_map,
                                          .unmap_pages = hrig_unmap,
-                                         .now_ns = hrig_now,
-                                         .doorbell_open = hrig_doorbell_open,
-                                         .doorbell_close = hrig_doorbell_close,
-                                         .work_ready = hrig_work_ready,
-                                         .run_ready = hrig_run_ready,
-                                         .log = hrig_log};
+                                         .now_ns = hrig_now};
     struct vmb_host_events events = {.struct_bytes = sizeof(events),
                                      .context = rig,
                                      .connected = hrig_connected,
@@ -362,18 +357,26 @@ static void hrig_make_host(struct hrig *rig, const struct vmb_host_options *opti
     if (options == NULL) {
         options = &small;
     }
+    if (!rig->bare) {
+        platform.doorbell_open = hrig_doorbell_open;
+        platform.doorbell_close = hrig_doorbell_close;
+        platform.work_ready = hrig_work_ready;
+        platform.run_ready = hrig_run_ready;
+        platform.log = hrig_log;
+    }
     rig->memory_bytes = vmb_host_memory_bytes(options);
     rig->memory = aligned_alloc(64, rig->memory_bytes);
-    assert_int_equal(
-        vmb_host_init(rig->memory, rig->memory_bytes, options, &platform, &events, &rig->host),
-        VMB_OK);
+    assert_int_equal(vmb_host_init(rig->memory, rig->memory_bytes, options, &platform,
+                                   rig->bare ? NULL : &events, &rig->host),
+                     VMB_OK);
 }
 
-struct hrig *hrig_new(const struct vmb_host_options *options)
+static struct hrig *hrig_new_as(const struct vmb_host_options *options, bool bare)
 {
     struct hrig *rig = calloc(1, sizeof(*rig));
     uint32_t i;
 
+    rig->bare = bare;
     rig->slots_free = UINT32_MAX;
     rig->map_error = VMB_ERR_NO_MEMORY;
     rig->posted = calloc(HRIG_POSTED, sizeof(*rig->posted));
@@ -384,6 +387,16 @@ struct hrig *hrig_new(const struct vmb_host_options *options)
         rig->devices[i].rig = rig;
     }
     return rig;
+}
+
+struct hrig *hrig_new(const struct vmb_host_options *options)
+{
+    return hrig_new_as(options, false);
+}
+
+struct hrig *hrig_new_bare(const struct vmb_host_options *options)
+{
+    return hrig_new_as(options, true);
 }
 
 void hrig_restart(struct hrig *rig, const struct vmb_host_options *options)

@@ -65,6 +65,7 @@ struct hrig {
     struct vmb_host *host;
     void *memory;
     size_t memory_bytes;
+    bool bare;
     uint8_t *guest_memory;
     uint32_t version;
     uint32_t features;
@@ -108,6 +109,8 @@ extern const struct vmb_host_hooks hrig_hooks;
 
 /* A host with these options, NULL for small defaults. */
 struct hrig *hrig_new(const struct vmb_host_options *options);
+/* The same, of an embedder who gives only what is required and wants to be told nothing. */
+struct hrig *hrig_new_bare(const struct vmb_host_options *options);
 /* Resets the host and checks that it has let go of everything. */
 void hrig_free(struct hrig *rig);
 
