@@ -28,6 +28,7 @@
 #define vmb_atomic_fetch_and(object, bits, order)   ((void)(bits), vmb_atomic_changed(object))
 #define vmb_atomic_fetch_add(object, amount, order) ((void)(amount), vmb_atomic_changed(object))
 #define vmb_atomic_fence(order)                     ((void)0)
+#define vmb_atomic_fence_after_change()             ((void)0)
 #define vmb_atomic_pause()                          ((void)0)
 
 #endif /* VMB_OVERRIDE_ATOMIC_H */

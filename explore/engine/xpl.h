@@ -164,6 +164,9 @@ unsigned xpl_choose(unsigned limit);
 void xpl_plain_read(const void *memory, size_t bytes);
 void xpl_plain_write(const void *memory, size_t bytes);
 
+/** The model that this execution runs under. */
+enum xpl_model xpl_model_in_force(void);
+
 /** Number of the running thread; XPL_THREADS outside any. */
 unsigned xpl_self(void);
 

@@ -11,6 +11,11 @@ struct xpl_state xpl;
 
 static _Alignas(64) unsigned char stacks[XPL_THREADS][XPL_STACK_BYTES];
 
+enum xpl_model xpl_model_in_force(void)
+{
+    return xpl.options.model;
+}
+
 unsigned xpl_self(void)
 {
     return xpl.inside ? xpl.now.current : XPL_THREADS;

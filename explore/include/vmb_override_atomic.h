@@ -60,6 +60,13 @@
         (bool)(*xpl_expected == xpl_was);                                                          \
     })
 
+/* The machine that needs none there is x86, which is the TSO model. */
+#define vmb_atomic_fence_after_change()                                                            \
+    do {                                                                                           \
+        if (xpl_model_in_force() == XPL_C11) {                                                     \
+            vmb_atomic_fence(VMB_SEQ_CST);                                                         \
+        }                                                                                          \
+    } while (0)
 #define vmb_atomic_fence(order)                                                                    \
     __extension__({                                                                                \
         XPL_SITE(XPL_FENCE, "fence", 0, order, order);                                             \

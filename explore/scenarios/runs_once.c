@@ -17,8 +17,9 @@ static void host(void *argument)
     world_signal_vp(&disk, vp);
     if (vp == 0) {
         world_signal_vp(&net, vp);
+    } else {
+        world_signal_vp(&disk, vp);
     }
-    world_signal_vp(&disk, vp);
 }
 
 static void prepare(unsigned design)

@@ -8,6 +8,7 @@
     X(close) \
     X(close_deferred) \
     X(close_polled) \
+    X(deferred_reopened) \
     X(deferred_ring) \
     X(dispatch) \
     X(host_close) \
@@ -21,7 +22,10 @@
     X(host_legacy) \
     X(host_legacy_raises) \
     X(host_monitor) \
+    X(deferred_word) \
     X(legacy_page) \
+    X(loan_moves) \
+    X(loan_recalled) \
     X(message_slot) \
     X(messages) \
     X(offline) \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <vmbus/hv.h>
+#include <vmbus/power.h>
 
 #define SINT      2u
 #define PAGES     48u
@@ -17,7 +18,7 @@
 
 struct vmb_guest *world_guest;
 
-static _Alignas(64) uint8_t guest_memory[64 * 1024];
+static _Alignas(64) uint8_t guest_memory[192 * 1024];
 static _Alignas(4096) uint8_t message_pages[WORLD_VPS][VMB_PAGE_BYTES];
 static _Alignas(4096) uint8_t event_pages[WORLD_VPS][VMB_PAGE_BYTES];
 static _Alignas(4096) uint8_t shared_pages[PAGES][VMB_PAGE_BYTES];
@@ -34,6 +35,7 @@ static struct {
     uint32_t released; /* Relid of the last RelIdReleased. */
     struct vmb_message answers[ANSWERS];
     uint32_t answer_count;
+    uint32_t handled[XPL_THREADS + 1]; /* Handlers that a thread has called. */
 } world;
 
 /* The hypervisor's: an interrupt waits for the VP; the control plane was told of work. */
@@ -45,6 +47,8 @@ static vmb_atomic_u32 powered[WORLD_VPS];
 static vmb_atomic_u32 emptied;
 /* VP 0 has something to run. */
 static vmb_atomic_u32 due;
+/* [VP][who runs for VP]: it has left an interrupt, so who found it inside may look again. */
+static vmb_atomic_u32 left[WORLD_VPS][WORLD_VPS];
 /* 1: the lock on the host's ports is free. */
 static vmb_atomic_u32 port;
 /* The host has heard OpenChannel. */
@@ -93,9 +97,17 @@ uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp)
     return vmb_atomic_exchange(flag_word(first_relid, vp), (uintptr_t)0, VMB_ACQUIRE);
 }
 
+/* A run that could do nothing waits for the VP that is in its interrupt: time passes. */
 static void run_all(uint32_t vp)
 {
+    const uint32_t inside = world.runs_apart ? 0 : WORLD_VPS - 1 - vp;
+    uint32_t before = world.handled[xpl_self()];
+
     while (vmb_guest_run(world_guest, vp, 1)) {
+        if (world.handled[xpl_self()] == before) {
+            (void)xpl_await(&left[inside][vp], VMB_ACQUIRE);
+        }
+        before = world.handled[xpl_self()];
     }
 }
 
@@ -118,9 +130,16 @@ void world_vp(void *argument)
     const uint32_t vp = (uint32_t)(uintptr_t)argument;
 
     for (;;) {
+        uint32_t left_over;
+
         world_take_interrupt(vp);
         (void)xpl_await(&powered[vp], VMB_ACQUIRE);
-        if ((vmb_guest_on_interrupt(world_guest, vp) & VMB_GUEST_WORK_RUN) != 0) {
+        left_over = vmb_guest_on_interrupt(world_guest, vp);
+        (void)vmb_atomic_fetch_or(&left[vp][WORLD_VPS - 1 - vp], 1u, VMB_RELEASE);
+        if (world.runs_apart) {
+            (void)vmb_atomic_fetch_or(&left[vp][vp], 1u, VMB_RELEASE);
+        }
+        if ((left_over & VMB_GUEST_WORK_RUN) != 0) {
             if (world.runs_apart && vp == 0) {
                 (void)vmb_atomic_fetch_or(&due, 1u, VMB_RELEASE);
             } else {
@@ -134,9 +153,13 @@ void world_vp(void *argument)
     }
 }
 
-void world_vp_halts(uint32_t vp)
+void world_vp_stops(uint32_t vp)
 {
     (void)xpl_await(&powered[vp], VMB_ACQUIRE);
+    if (vmb_guest_vp_stopped(world_guest, vp) != VMB_OK) {
+        xpl_fail("VP %u has stopped, and the guest does not believe it", vp);
+    }
+    (void)vmb_atomic_fetch_or(&left[vp][WORLD_VPS - 1 - vp], 1u, VMB_RELEASE);
 }
 
 /* --- The host --------------------------------------------------------------------------------- */
@@ -529,6 +552,7 @@ static void device_event(void *context)
 {
     struct world_device *device = context;
 
+    world.handled[xpl_self()]++;
     if (device->polls_outside) {
         device_wake_poller(device);
         return;
@@ -587,6 +611,8 @@ static void world_names(void)
 {
     for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
         xpl_name(&interrupt[vp], "interrupt of VP %u", vp);
+        xpl_name(&left[vp][0], "VP %u was inside", vp);
+        xpl_name(&left[vp][1], "VP %u was inside", vp);
         for (uint32_t i = 0; i < 4; i++) {
             xpl_name(flag_word(i * WORD_BITS, vp), "flags %u.. of VP %u", i * WORD_BITS, vp);
         }
@@ -635,6 +661,7 @@ void world_begin(uint32_t version)
     due.value = 0;
     asked.value = 0;
     tick.value = 0;
+    memset(left, 0, sizeof(left));
     world.version = version;
     if (bytes > sizeof(guest_memory) ||
         vmb_guest_init(guest_memory, bytes, &options, &platform, &events, &world_guest) != VMB_OK) {

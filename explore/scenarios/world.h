@@ -109,7 +109,7 @@ void world_runs_apart(void);
 void world_runner(void *argument);
 
 /* The VP finishes what it is in and takes no interrupt any more. Control plane, in a thread. */
-void world_vp_halts(uint32_t vp);
+void world_vp_stops(uint32_t vp);
 
 /* A poller for ever, of a device that polls outside the interrupt. */
 void world_poller(struct world_device *device);

@@ -57,7 +57,7 @@ struct vmb_channel_open_options {
 /** Counters of a channel; they only grow. */
 struct vmb_channel_counters {
     uint64_t interrupts;   /**< Times an event started the handler. */
-    uint64_t coalesced;    /**< Events that found it running or due: it ran again. */
+    uint64_t coalesced;    /**< Events that found its gate taken or pending: it ran again. */
     uint64_t handler_runs; /**< Calls of on_event. */
     uint64_t opens;        /**< Times it was open. */
     uint64_t packets_sent; /**< Over all its opens, as all that follow. */

@@ -5,6 +5,8 @@
  *     OPEN      events may start the handler
  *     RUNNING   somebody owns the handler: a VP in it, a poller, or the control plane opening
  *     PENDING   an event came that no handler start has answered yet
+ *     LENT      RUNNING, on behalf of one VP's interrupts: see guest/vmb_loan.h. Guests only
+ *     RECALLED  it was lent, and is being taken back for the event that is PENDING
  *
  * Guests and hosts have the same one. The word is the only thing that events, handlers and the
  * control plane share about a channel, and every change of it is one atomic read-modify-write, so
@@ -26,9 +28,13 @@
 #include <vmbus/platform/atomic.h>
 #include <vmbus/types.h>
 
-#define VMBI_GATE_OPEN    1u
-#define VMBI_GATE_RUNNING 2u
-#define VMBI_GATE_PENDING 4u
+#define VMBI_GATE_OPEN     1u
+#define VMBI_GATE_RUNNING  2u
+#define VMBI_GATE_PENDING  4u
+#define VMBI_GATE_LENT     8u
+#define VMBI_GATE_RECALLED 16u
+/* To whom, while it is lent or recalled: the number of a VP. */
+#define VMBI_GATE_VP_SHIFT 8u
 
 /* What an event means for the VP that brought it. */
 enum vmbi_gate_duty {
@@ -37,7 +43,7 @@ enum vmbi_gate_duty {
     VMBI_GATE_START      /* It is up to us to see the handler started: claim it, or make it due. */
 };
 
-/* An event came. The first to find the gate neither running nor pending gets the duty. */
+/* An event came. The first to find the gate neither owned nor pending gets the duty. */
 VMB_INLINE enum vmbi_gate_duty vmbi_gate_event(vmb_atomic_u32 *gate)
 {
     uint32_t before = vmb_atomic_fetch_or(gate, VMBI_GATE_PENDING, VMB_ACQ_REL);
@@ -45,8 +51,11 @@ VMB_INLINE enum vmbi_gate_duty vmbi_gate_event(vmb_atomic_u32 *gate)
     if ((before & VMBI_GATE_OPEN) == 0) {
         return VMBI_GATE_CLOSED;
     }
-    return (before & (VMBI_GATE_RUNNING | VMBI_GATE_PENDING)) != 0 ? VMBI_GATE_COALESCED
-                                                                   : VMBI_GATE_START;
+    if ((before & VMBI_GATE_PENDING) != 0 ||
+        (before & (VMBI_GATE_RUNNING | VMBI_GATE_LENT)) == VMBI_GATE_RUNNING) {
+        return VMBI_GATE_COALESCED;
+    }
+    return VMBI_GATE_START; /* Also if it is lent: the borrower does not look for our event. */
 }
 
 /* Become the owner and take the pending event. False: closed, owned, or answered meanwhile. */
@@ -86,10 +95,18 @@ VMB_INLINE void vmbi_gate_owe(vmb_atomic_u32 *gate)
     (void)vmb_atomic_fetch_or(gate, VMBI_GATE_PENDING, VMB_RELAXED);
 }
 
-/* From here on no handler starts. One may be running: see vmbi_gate_idle(). */
+/*
+ * From here on no handler starts. One may be running: see vmbi_gate_idle(). A loan ends at once:
+ * its borrower is in an interrupt, if anywhere, and a grace period follows.
+ */
 VMB_INLINE void vmbi_gate_close(vmb_atomic_u32 *gate)
 {
-    (void)vmb_atomic_fetch_and(gate, ~VMBI_GATE_OPEN, VMB_ACQ_REL);
+    const uint32_t loan = VMBI_GATE_LENT | VMBI_GATE_RECALLED;
+    uint32_t before = vmb_atomic_fetch_and(gate, ~(VMBI_GATE_OPEN | loan), VMB_ACQ_REL);
+
+    if ((before & loan) != 0) {
+        (void)vmb_atomic_fetch_and(gate, ~VMBI_GATE_RUNNING, VMB_RELAXED);
+    }
 }
 
 /* Whether it is closed: who has just finished may want to tell whoever closed it. */

@@ -49,4 +49,16 @@ VMB_INLINE uint32_t vmbi_lowest_bit(uintptr_t word)
 #endif
 }
 
+/* How many bits of a word are set. Without a call where the machine has no instruction for it. */
+VMB_INLINE uint32_t vmbi_count_bits(uintptr_t word)
+{
+    const uint64_t byte = UINT64_C(0x0101010101010101);
+    uint64_t bits = word;
+
+    bits -= bits >> 1 & byte * 0x55;
+    bits = (bits & byte * 0x33) + (bits >> 2 & byte * 0x33);
+    bits = (bits + (bits >> 4)) & byte * 0x0F;
+    return (uint32_t)(bits * byte >> 56);
+}
+
 #endif /* VMB_NUMBER_H */

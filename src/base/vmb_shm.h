@@ -31,6 +31,8 @@
 #define VMBI_WORD_BITS ((uint32_t)sizeof(uintptr_t) * 8u)
 #define vmbi_shm_load_word(base, index, order)                                                     \
     vmbi_swap_le_word(vmb_atomic_load(VMBI_SHM_WORD(base, index), order))
+/* The word as the machine stores it, for who only asks whether it is 0. */
+#define vmbi_shm_peek_word(base, index) vmb_atomic_load(VMBI_SHM_WORD(base, index), VMB_RELAXED)
 #define vmbi_shm_take_word(base, index, order)                                                     \
     vmbi_swap_le_word(vmb_atomic_exchange(VMBI_SHM_WORD(base, index), (uintptr_t)0, order))
 

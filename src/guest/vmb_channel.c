@@ -59,9 +59,10 @@ void vmb_channel_read_counters(const struct vmb_channel *channel,
     const struct vmb_ring_counters *tx = &channel->endpoint.tx.counters;
     const struct vmb_ring_counters *rx = &channel->endpoint.rx.counters;
 
-    out_counters->interrupts = vmb_atomic_load(&channel->interrupts, VMB_RELAXED);
+    out_counters->handler_runs = vmbi_channel_runs(channel);
+    out_counters->interrupts =
+        out_counters->handler_runs - vmb_atomic_load(&channel->reruns, VMB_RELAXED);
     out_counters->coalesced = vmb_atomic_load(&channel->coalesced, VMB_RELAXED);
-    out_counters->handler_runs = vmb_atomic_load(&channel->handler_runs, VMB_RELAXED);
     out_counters->opens = channel->opens;
     out_counters->packets_sent = channel->tx_past.packets + tx->packets;
     out_counters->packets_received = channel->rx_past.packets + rx->packets;

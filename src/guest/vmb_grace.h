@@ -11,6 +11,9 @@
  *   VP:             count becomes odd ; FENCE ; look the channel up
  *   control plane:  unmap or close    ; FENCE ; note the count
  *
+ * In the interrupt the exchange that takes the first word of flags stands between the two anyway
+ * and serves as the fence where the machine orders everything around it.
+ *
  * Whichever fence comes first, either the VP finds the channel gone or the control plane sees the
  * VP inside. Leaving is a release, noting an acquire: what the VP did inside is finished for
  * whoever saw it outside.
@@ -24,13 +27,21 @@
 /* The section counter of one VP and one kind of section. */
 typedef vmb_atomic_u32 vmbi_section;
 
-/* Enter; only the section's own VP does. */
-VMB_INLINE void section_enter(vmbi_section *section)
+/*
+ * Enter; only the section's own VP does. Nothing may be looked up before a sequentially consistent
+ * fence has followed, which pairs with those in grace_note() and vmbi_loan_recall().
+ */
+VMB_INLINE void section_begin(vmbi_section *section)
 {
     uint32_t count = vmb_atomic_load(section, VMB_RELAXED);
 
     vmb_atomic_store(section, count + 1, VMB_RELAXED);
-    vmb_atomic_fence(VMB_SEQ_CST); /* With the fence in vmbi_grace_begin(). */
+}
+
+VMB_INLINE void section_enter(vmbi_section *section)
+{
+    section_begin(section);
+    vmb_atomic_fence(VMB_SEQ_CST);
 }
 
 VMB_INLINE void section_leave(vmbi_section *section)
@@ -38,6 +49,12 @@ VMB_INLINE void section_leave(vmbi_section *section)
     uint32_t count = vmb_atomic_load(section, VMB_RELAXED);
 
     vmb_atomic_store(section, count + 1, VMB_RELEASE); /* With the acquire in section_left(). */
+}
+
+/* True if nobody is inside. Of use after a fence: whoever enters later sees what was before it. */
+VMB_INLINE bool section_empty(vmbi_section *section)
+{
+    return (vmb_atomic_load(section, VMB_ACQUIRE) & 1u) == 0; /* With section_leave(). */
 }
 
 /* True if whoever was inside when @noted was read has left since. */

@@ -57,9 +57,18 @@ void vmbi_quiesce(struct vmb_channel *channel, enum channel_phase phase)
     guest->quiescing = channel;
 }
 
+/* No handler starts from here on. A grace period has to follow. */
+void vmbi_channel_shut(struct vmb_channel *channel)
+{
+    if (channel->relid != VMB_RELID_NONE) {
+        vmbi_relid_defer(channel->guest, channel->relid, false);
+        vmbi_gate_close(&channel->slot->gate);
+    }
+}
+
 void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason)
 {
-    vmbi_gate_close(&channel->gate);
+    vmbi_channel_shut(channel);
     channel->end_status = reason;
     vmbi_quiesce(channel, PHASE_CLOSE_QUIESCING);
 }
@@ -113,7 +122,7 @@ bool vmbi_quiesce_poll(struct vmb_guest *guest)
         struct vmb_channel *channel = waiting;
 
         waiting = channel->next_quiescing;
-        if (guest->state == BUS_CONNECTED && vmbi_gate_idle(&channel->gate) &&
+        if (guest->state == BUS_CONNECTED && vmbi_gate_idle(&channel->slot->gate) &&
             vmbi_grace_over(&guest->grace, channel->grace_ticket)) {
             close_quiet(channel);
         } else {
@@ -175,7 +184,7 @@ void vmbi_channel_drop(struct vmb_channel *channel)
     if (channel->modify != MODIFY_NONE) {
         vmbi_modify_end(channel, VMB_ERR_GONE);
     }
-    vmbi_gate_abandon(&channel->gate);
+    vmbi_gate_abandon(&channel->slot->gate);
     channel->deadline_ns = VMB_NEVER;
     channel->phase = PHASE_OFFERED;
     channel->target_vp = VMB_VP_NONE;

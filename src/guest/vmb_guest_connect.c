@@ -265,7 +265,7 @@ vmb_status vmb_guest_unload(struct vmb_guest *guest)
         struct vmb_channel *channel = &guest->channel_memory[index];
 
         if (channel->phase != PHASE_FREE) {
-            vmbi_gate_close(&channel->gate);
+            vmbi_channel_shut(channel);
         }
     }
     guest->leave_ticket = vmbi_grace_begin(&guest->grace);
@@ -285,7 +285,7 @@ static bool leave_is_quiet(struct vmb_guest *guest)
 
         /* An opening holds its own gate: nobody is inside. */
         if (channel->phase != PHASE_FREE && channel->phase != PHASE_OPEN_ASKING &&
-            !vmbi_gate_idle(&channel->gate)) {
+            !vmbi_gate_idle(&channel->slot->gate)) {
             return false;
         }
     }

@@ -5,6 +5,19 @@
  */
 #include "guest/vmb_guest_state.h"
 
+/*
+ * Where the host interrupts for a direct channel its gate is lent to, by whoever ends the next run
+ * (vmb_loan.h). A loan that stands is left to the first event that comes to the new VP.
+ */
+void vmbi_channel_settle_at(struct vmb_channel *channel)
+{
+    bool lend = channel->notify == VMB_NOTIFY_DIRECT &&
+                channel->target_vp < channel->guest->options.vp_count;
+
+    /* Relaxed: a hint, see run_direct(). */
+    vmb_atomic_store(&channel->home, lend ? channel->target_vp : VMB_VP_NONE, VMB_RELAXED);
+}
+
 void vmbi_modify_end(struct vmb_channel *channel, vmb_status status)
 {
     vmb_channel_done done = channel->modify_done;
@@ -16,6 +29,7 @@ void vmbi_modify_end(struct vmb_channel *channel, vmb_status status)
     if (status == VMB_OK) {
         channel->target_vp = channel->wanted_vp;
         channel->retargets++;
+        vmbi_channel_settle_at(channel);
     }
     if (done != NULL) {
         done(channel->modify_done_context, channel, status);

@@ -90,7 +90,8 @@ static void open_rings_shared(void *context, struct vmb_gpadl *gpadl, vmb_status
     }
     if (status == VMB_OK && !channel->rescinded) {
         vmbi_relid_forget_flags(channel->guest, channel->relid);
-        vmbi_gate_open_held(&channel->gate);
+        vmb_atomic_store(&channel->home, VMB_VP_NONE, VMB_RELAXED);
+        vmbi_gate_open_held(&channel->slot->gate);
         channel->phase = PHASE_OPEN_ASKING;
         vmbi_post_queue(channel->guest, &channel->post, POST_OPEN);
         return;
@@ -111,7 +112,8 @@ static void open_take_wishes(struct vmb_channel *channel,
 
     channel->driver = driver;
     channel->device = options->device;
-    channel->on_event = driver->on_event;
+    channel->slot->on_event = driver->on_event;
+    channel->slot->device = options->device;
     channel->notify = (uint32_t)driver->notify;
     channel->tx_pages = open_pages(options->tx_pages, driver->tx_pages);
     channel->rx_pages = open_pages(options->rx_pages, driver->rx_pages);
@@ -187,7 +189,7 @@ void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *mess
 void vmbi_open_posted(struct vmb_channel *channel, vmb_status status)
 {
     if (status != VMB_OK) {
-        vmbi_gate_abandon(&channel->gate);
+        vmbi_gate_abandon(&channel->slot->gate);
         vmbi_close_unshare(channel, status);
         return;
     }
@@ -212,6 +214,8 @@ static void open_succeeded(struct vmb_channel *channel)
     channel->phase = PHASE_OPEN;
     channel->done = NULL; /* From here on it is that of a close. */
     channel->opens++;
+    vmbi_channel_settle_at(channel);
+    vmbi_relid_defer(guest, channel->relid, channel->notify == VMB_NOTIFY_DEFERRED);
     if (channel->driver->opened != NULL) {
         channel->driver->opened(channel->device, &channel->endpoint);
     }
@@ -223,7 +227,7 @@ static void open_succeeded(struct vmb_channel *channel)
         guest->state == BUS_CONNECTED) {
         vmbi_channel_start(guest, channel, vp);
     } else {
-        (void)vmbi_gate_finish(&channel->gate);
+        (void)vmbi_gate_finish(&channel->slot->gate);
     }
     if (done != NULL) {
         done(done_context, channel, VMB_OK);
@@ -246,7 +250,7 @@ void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_resu
         return;
     }
     channel->host_status = result->status;
-    vmbi_gate_abandon(&channel->gate);
+    vmbi_gate_abandon(&channel->slot->gate);
     vmbi_close_unshare(channel, VMB_ERR_REFUSED);
 }
 
@@ -255,7 +259,7 @@ void vmbi_open_rescinded(struct vmb_channel *channel)
 {
     vmbi_post_cancel(channel->guest, &channel->post);
     channel->deadline_ns = VMB_NEVER;
-    vmbi_gate_abandon(&channel->gate);
+    vmbi_gate_abandon(&channel->slot->gate);
     vmbi_close_unshare(channel, VMB_ERR_GONE);
 }
 
@@ -263,7 +267,7 @@ void vmbi_open_rescinded(struct vmb_channel *channel)
 void vmbi_open_timeout(struct vmb_channel *channel)
 {
     channel->deadline_ns = VMB_NEVER;
-    vmbi_gate_abandon(&channel->gate);
+    vmbi_gate_abandon(&channel->slot->gate);
     channel->end_status = VMB_ERR_TIMEOUT;
     channel->phase = PHASE_CLOSE_TELLING;
     vmbi_post_queue(channel->guest, &channel->post, POST_CLOSE);

@@ -43,10 +43,47 @@ void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid)
     }
 }
 
+/*
+ * While a channel is open and deferred, its events are passed on a word at a time. A hint for the
+ * interrupt: relaxed, since a VP that does not see it set asks the gate instead, and one that still
+ * sees it makes vmb_guest_run() ask.
+ */
+void vmbi_relid_defer(struct vmb_guest *guest, uint32_t relid, bool defer)
+{
+    vmb_atomic_word *word = &guest->deferred[relid / VMBI_WORD_BITS];
+    uintptr_t bit = (uintptr_t)1 << (relid % VMBI_WORD_BITS);
+    uintptr_t bits = vmb_atomic_load(word, VMB_RELAXED);
+
+    vmb_atomic_store(word, defer ? bits | bit : bits & ~bit, VMB_RELAXED);
+}
+
+/* Handler calls of a relid in the interrupts of its homes, since it was mapped. */
+uintptr_t vmbi_relid_runs(const struct vmb_guest *guest, uint32_t relid)
+{
+    uintptr_t runs = 0;
+    uint32_t index;
+
+    for (index = 0; index < guest->options.vp_count; index++) {
+        runs += vmb_atomic_load(&guest->vps[index].runs[relid], VMB_RELAXED);
+    }
+    return runs;
+}
+
+/* The next channel of this relid counts from 0. No VP calls a handler of it. */
+static void relid_forget_runs(struct vmb_guest *guest, uint32_t relid)
+{
+    uint32_t index;
+
+    for (index = 0; index < guest->options.vp_count; index++) {
+        vmb_atomic_store(&guest->vps[index].runs[relid], (uintptr_t)0, VMB_RELAXED);
+    }
+}
+
 void vmbi_relid_map(struct vmb_guest *guest, struct vmb_channel *channel)
 {
     uint32_t relid = channel->relid;
 
+    channel->slot = &guest->slots[relid];
     if (relid > guest->highest_relid) {
         guest->highest_relid = relid;
         vmb_atomic_store(&guest->scan_words, (uintptr_t)(relid / VMBI_WORD_BITS + 1), VMB_RELEASE);
@@ -66,6 +103,11 @@ void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel)
     uint32_t relid = channel->relid;
 
     VMB_ASSERT(relid < VMB_RELID_COUNT);
+    vmb_atomic_store(&channel->runs,
+                     vmb_atomic_load(&channel->runs, VMB_RELAXED) + vmbi_relid_runs(guest, relid),
+                     VMB_RELAXED);
+    relid_forget_runs(guest, relid);
+    channel->slot = &guest->slots[0]; /* Nothing is mapped there: its gate stays closed. */
     /* Relaxed: whoever still finds the channel is waited for by the grace period that follows. */
     vmb_atomic_store(&guest->channels[relid], (void *)NULL, VMB_RELAXED);
     if (relid != guest->highest_relid) {

@@ -15,10 +15,61 @@ void vmbi_channel_make_due(struct vmb_guest *guest, uint32_t relid, uint32_t vp)
     (void)vmb_atomic_fetch_or(&guest->vps[vp].ready[relid / VMBI_WORD_BITS], bit, VMB_RELEASE);
 }
 
+/*
+ * Take a loan back for the event that is PENDING, or go on doing so: what @seen, just read from the
+ * gate, says that it is.
+ */
+static enum vmbi_claim run_recall(struct vmb_guest *guest, vmb_atomic_u32 *gate, uint32_t seen)
+{
+    uint32_t recalled = (seen & ~VMBI_GATE_LENT) | VMBI_GATE_RECALLED;
+
+    if ((seen & (VMBI_GATE_LENT | VMBI_GATE_PENDING)) == (VMBI_GATE_LENT | VMBI_GATE_PENDING) &&
+        vmb_atomic_compare_exchange(gate, &seen, recalled, VMB_RELAXED, VMB_RELAXED)) {
+        seen = recalled;
+    }
+    if ((seen & VMBI_GATE_RECALLED) == 0) {
+        return VMBI_CLAIM_NONE;
+    }
+    /* With the fence in dispatch_flags(): it finds the loan recalled, or we find it inside. */
+    vmb_atomic_fence(VMB_SEQ_CST);
+    if (!section_empty(&guest->vps[seen >> VMBI_GATE_VP_SHIFT].dispatching)) {
+        return VMBI_CLAIM_LATER;
+    }
+    /* Acquire: as in vmbi_gate_claim(). It fails if another VP was quicker, or the gate closed. */
+    return vmb_atomic_compare_exchange(gate, &seen, VMBI_GATE_OPEN | VMBI_GATE_RUNNING, VMB_ACQUIRE,
+                                       VMB_RELAXED)
+               ? VMBI_CLAIM_OURS
+               : VMBI_CLAIM_NONE;
+}
+
+/* Become the owner of a gate that an event is pending at. */
+enum vmbi_claim vmbi_channel_claim(struct vmb_guest *guest, vmb_atomic_u32 *gate)
+{
+    uint32_t seen;
+
+    if (vmbi_gate_claim(gate)) {
+        return VMBI_CLAIM_OURS;
+    }
+    seen = vmb_atomic_load(gate, VMB_RELAXED);
+    if ((seen & (VMBI_GATE_LENT | VMBI_GATE_RECALLED)) == 0) {
+        return VMBI_CLAIM_NONE;
+    }
+    return run_recall(guest, gate, seen);
+}
+
 static void run_handler(struct vmb_channel *channel)
 {
-    vmbi_count(&channel->handler_runs);
-    channel->on_event(channel->device);
+    vmbi_count(&channel->runs);
+    channel->slot->on_event(channel->slot->device);
+}
+
+uintptr_t vmbi_channel_runs(const struct vmb_channel *channel)
+{
+    uintptr_t runs = vmb_atomic_load(&channel->runs, VMB_RELAXED);
+
+    return channel->relid == VMB_RELID_NONE
+               ? runs
+               : runs + vmbi_relid_runs(channel->guest, channel->relid);
 }
 
 /* Events that came meanwhile stay pending: somebody must come back for them. */
@@ -35,16 +86,22 @@ static void run_direct(struct vmb_guest *guest, struct vmb_channel *channel, uin
 {
     uint32_t runs = 0;
 
-    do {
+    for (;;) {
         run_handler(channel);
-        if (!vmbi_gate_finish(&channel->gate)) {
+        /* Relaxed: an old home is as right as the new one, and costs one more recall. */
+        if (!vmbi_loan_finish(&channel->slot->gate, vmb_atomic_load(&channel->home, VMB_RELAXED))) {
             return;
         }
         if (++runs == DIRECT_RUNS) {
             run_later(guest, channel, vp);
             return;
         }
-    } while (vmbi_gate_claim(&channel->gate)); /* False: closed, or somebody else is at it. */
+        /* Otherwise closed, or whoever was quicker has answered, or has it to answer. */
+        if (vmbi_channel_claim(guest, &channel->slot->gate) != VMBI_CLAIM_OURS) {
+            return;
+        }
+        vmbi_count(&channel->reruns);
+    }
 }
 
 /*
@@ -58,9 +115,9 @@ static void run_deferred(struct vmb_guest *guest, struct vmb_channel *channel, u
     vmb_endpoint_run_begin(&channel->endpoint, &run);
     run_handler(channel);
     if (vmb_endpoint_run_done(&channel->endpoint, &run)) {
-        vmbi_gate_owe(&channel->gate); /* No signal will say so. */
+        vmbi_gate_owe(&channel->slot->gate); /* No signal will say so. */
     }
-    if (vmbi_gate_finish(&channel->gate)) {
+    if (vmbi_gate_finish(&channel->slot->gate)) {
         run_later(guest, channel, vp);
     }
 }
@@ -76,7 +133,7 @@ void vmbi_channel_run_later(struct vmb_channel *channel)
 
 void vmb_channel_kick(struct vmb_channel *channel)
 {
-    if (vmbi_gate_event(&channel->gate) == VMBI_GATE_START) {
+    if (vmbi_gate_event(&channel->slot->gate) == VMBI_GATE_START) {
         vmbi_channel_run_later(channel);
     }
 }
@@ -84,7 +141,6 @@ void vmb_channel_kick(struct vmb_channel *channel)
 /* Start the handler of a channel that the caller has claimed, the way it wants to be started. */
 void vmbi_channel_start(struct vmb_guest *guest, struct vmb_channel *channel, uint32_t vp)
 {
-    vmbi_count(&channel->interrupts);
     switch ((enum vmb_notify)channel->notify) {
     case VMB_NOTIFY_DIRECT:
         run_direct(guest, channel, vp);
@@ -106,7 +162,7 @@ bool vmb_channel_rearm(struct vmb_channel *channel)
 
     if (!more) {
         /* An event that came while we polled: ours, unless an interrupt has just taken it. */
-        more = vmbi_gate_finish(&channel->gate) && vmbi_gate_claim(&channel->gate);
+        more = vmbi_gate_finish(&channel->slot->gate) && vmbi_gate_claim(&channel->slot->gate);
     }
     if (more) {
         vmb_endpoint_mask(&channel->endpoint);
@@ -114,39 +170,99 @@ bool vmb_channel_rearm(struct vmb_channel *channel)
     return more;
 }
 
-/* Channels that are due in one word. Returns those left when the budget ended. */
-static uintptr_t run_word(struct vmb_guest *guest, uint32_t vp_index, uintptr_t bits,
-                          uint32_t first_relid, uint32_t *budget)
+/*
+ * Become the owner for an event that the interrupt has put on the list unseen. In most cases the
+ * gate is open and nothing else. Acquire: as in vmbi_gate_claim().
+ */
+static enum vmbi_claim run_enter(struct vmb_guest *guest, vmb_atomic_u32 *gate)
 {
-    while (bits != 0 && *budget > 0) {
-        struct vmb_channel *channel =
-            vmb_guest_relid2channel(guest, first_relid + vmbi_lowest_bit(bits));
+    uint32_t expected = VMBI_GATE_OPEN;
 
-        bits &= bits - 1;
-        if (channel != NULL && vmbi_gate_claim(&channel->gate)) {
+    if (vmb_atomic_compare_exchange(gate, &expected, VMBI_GATE_OPEN | VMBI_GATE_RUNNING,
+                                    VMB_ACQUIRE, VMB_RELAXED)) {
+        return VMBI_CLAIM_OURS;
+    }
+    if (vmbi_gate_event(gate) == VMBI_GATE_CLOSED) {
+        return VMBI_CLAIM_NONE;
+    }
+    return vmbi_channel_claim(guest, gate);
+}
+
+/* The channels of one word that have to be looked at. */
+struct run_word {
+    uintptr_t ready;   /* An event is pending at their gates. */
+    uintptr_t arrived; /* An event came that their gates have not seen. */
+};
+
+/* Acquire, with the release in vmbi_channel_make_due() and dispatch_deferred(). */
+static uintptr_t run_take(vmb_atomic_word *word)
+{
+    return vmb_atomic_load(word, VMB_RELAXED) == 0
+               ? 0
+               : vmb_atomic_exchange(word, (uintptr_t)0, VMB_ACQUIRE);
+}
+
+/* What the budget leaves over stays where it was. */
+static bool run_put_back(struct guest_vp *vp, uint32_t index, const struct run_word *word)
+{
+    if (word->ready != 0) {
+        (void)vmb_atomic_fetch_or(&vp->ready[index], word->ready, VMB_RELEASE);
+    }
+    if (word->arrived != 0) {
+        (void)vmb_atomic_fetch_or(&vp->arrived[index], word->arrived, VMB_RELEASE);
+    }
+    return (word->ready | word->arrived) != 0;
+}
+
+/* Run them. Leaves those for which there was no budget, and those whose borrower is inside. */
+static void run_channels(struct vmb_guest *guest, uint32_t vp_index, struct run_word *word,
+                         uint32_t index, uint32_t *budget)
+{
+    uintptr_t bits = word->ready | word->arrived;
+    uintptr_t later = 0;
+
+    while (bits != 0 && *budget > 0) {
+        uint32_t relid = index * VMBI_WORD_BITS + vmbi_lowest_bit(bits);
+        uintptr_t bit = bits & (0 - bits);
+        struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
+        vmb_atomic_u32 *gate = &guest->slots[relid].gate;
+        enum vmbi_claim claim = VMBI_CLAIM_NONE;
+
+        bits &= ~bit;
+        if (channel != NULL) {
+            claim = (word->arrived & bit) != 0 ? run_enter(guest, gate)
+                                               : vmbi_channel_claim(guest, gate);
+        }
+        if (claim == VMBI_CLAIM_OURS) {
             (*budget)--;
             vmbi_channel_start(guest, channel, vp_index);
+        } else if (claim == VMBI_CLAIM_LATER) {
+            later |= bit; /* By now its event is pending at the gate. */
         }
     }
-    return bits;
+    word->ready = (word->ready & bits) | later;
+    word->arrived &= bits;
 }
 
 bool vmb_guest_run(struct vmb_guest *guest, uint32_t vp_index, uint32_t budget)
 {
     struct guest_vp *vp;
     bool more = false;
-    uint32_t turn;
+    uint32_t turn, words;
 
     if (vp_index >= guest->options.vp_count) {
         return false;
     }
     vp = &guest->vps[vp_index];
     section_enter(&vp->running);
-    for (turn = 0; turn < RELID_WORDS; turn++) {
-        uint32_t index = (vp->run_word + turn) % RELID_WORDS;
-        uintptr_t bits;
+    /* Relaxed: no older than what whoever made a channel due has seen, who then had us called. */
+    words = (uint32_t)vmb_atomic_load(&guest->scan_words, VMB_RELAXED);
+    for (turn = 0; turn < words; turn++) {
+        uint32_t index = (vp->run_word + turn) % words;
+        struct run_word word;
 
-        if (vmb_atomic_load(&vp->ready[index], VMB_RELAXED) == 0) {
+        if (vmb_atomic_load(&vp->ready[index], VMB_RELAXED) == 0 &&
+            vmb_atomic_load(&vp->arrived[index], VMB_RELAXED) == 0) {
             continue;
         }
         if (budget == 0) {
@@ -154,16 +270,15 @@ bool vmb_guest_run(struct vmb_guest *guest, uint32_t vp_index, uint32_t budget)
             more = true;
             break;
         }
-        /* Acquire, with the release in vmbi_channel_make_due(). */
-        bits = vmb_atomic_exchange(&vp->ready[index], (uintptr_t)0, VMB_ACQUIRE);
-        bits = run_word(guest, vp_index, bits, index * VMBI_WORD_BITS, &budget);
-        if (bits != 0) {
-            (void)vmb_atomic_fetch_or(&vp->ready[index], bits, VMB_RELEASE);
+        word.ready = run_take(&vp->ready[index]);
+        word.arrived = run_take(&vp->arrived[index]);
+        run_channels(guest, vp_index, &word, index, &budget);
+        if (run_put_back(vp, index, &word)) {
             vp->run_word = index;
-            more = true;
-            break;
+            more = true; /* With a budget left only those are, whose borrower is inside. */
         }
-        more = more || vmb_atomic_load(&vp->ready[index], VMB_RELAXED) != 0;
+        more = more || vmb_atomic_load(&vp->ready[index], VMB_RELAXED) != 0 ||
+               vmb_atomic_load(&vp->arrived[index], VMB_RELAXED) != 0;
     }
     section_leave(&vp->running);
     return more;

@@ -18,6 +18,7 @@
 #include "base/vmb_gate.h"
 #include "base/vmb_shm.h"
 #include "guest/vmb_grace.h"
+#include "guest/vmb_loan.h"
 
 /* Words of a bit for each relid. */
 #define RELID_WORDS (VMB_RELID_COUNT / VMBI_WORD_BITS)
@@ -102,19 +103,29 @@ enum modify_state {
     MODIFY_ASKED
 };
 
-struct vmb_channel {
-    /* dispatch: what an interrupt touches. */
-    vmb_atomic_u32 gate;
-    uint32_t notify;                /* enum vmb_notify; set while the gate is closed. */
-    void (*on_event)(void *device); /* Likewise. */
+/*
+ * What an interrupt reads of a relid: dense, in the order of the bits, and written only when its
+ * channel opens, closes or moves. One that is mapped to nothing has a closed gate.
+ */
+struct relid_slot {
+    void (*on_event)(void *device); /* Set while the gate is closed. */
     void *device;                   /* Likewise. */
-    vmb_atomic_word interrupts;     /* Written by whoever owns the gate. */
-    vmb_atomic_word handler_runs;   /* Likewise. */
-    vmb_atomic_word coalesced;      /* Any VP. */
-    struct vmb_endpoint endpoint;   /* The runner's and the driver's. */
+    vmb_atomic_u32 gate;
+};
+
+struct vmb_channel {
+    /* dispatch: what starting the handler touches. */
+    struct relid_slot *slot; /* Of its relid; that of relid 0 while it has none. */
+    struct vmb_guest *guest;
+    vmb_atomic_u32 home;          /* VP to lend the gate to, or VMB_VP_NONE. See vmb_loan.h. */
+    uint32_t notify;              /* enum vmb_notify; set while the gate is closed. */
+    vmb_atomic_word runs;         /* Handler calls by those who claimed the gate. */
+    vmb_atomic_word reruns;       /* Those of them that another one had just preceded. */
+    vmb_atomic_word coalesced;    /* Any VP. */
+    struct vmb_endpoint endpoint; /* The runner's and the driver's. */
 
     /* control */
-    struct vmb_guest *guest;
+    void *device;
     uint32_t relid;
     uint8_t phase;
     uint8_t modify;
@@ -149,9 +160,9 @@ struct vmb_channel {
     struct vmb_pages ring_pages;
     uint32_t tx_pages;
     uint32_t rx_pages;
-    uint32_t stuck_read_offset;   /* Where the host's packets began at the last look. */
-    uintptr_t stuck_runs;         /* And how often the handler had run. */
-    uintptr_t balance_interrupts; /* Interrupts counted at the last rebalancing. */
+    uint32_t stuck_read_offset; /* Where the host's packets began at the last look. */
+    uintptr_t stuck_runs;       /* And how often the handler had run. */
+    uintptr_t balance_runs;     /* And at the last rebalancing. */
     uint64_t opens;
     uint64_t retargets;
     struct vmb_ring_counters tx_past; /* Sums of earlier lives. */
@@ -187,8 +198,15 @@ struct guest_vp {
     bool gives;      /* While rebalancing: it may still have a channel to give away, */
     uint64_t load;   /* and the recent interrupts of its channels. */
 
-    /* Channels that are due on this VP. Set by any VP's interrupt and the control plane. */
+    /*
+     * Channels that are due on this VP. `ready`: whoever set it has left an event pending at the
+     * gate. `arrived`: the interrupt has passed events of deferred channels on, gate unseen.
+     */
     VMB_CACHE_ALIGNED vmb_atomic_word ready[RELID_WORDS];
+    VMB_CACHE_ALIGNED vmb_atomic_word arrived[RELID_WORDS];
+
+    /* vp: handler calls in the interrupts of this VP, by gates that are lent to it. */
+    VMB_CACHE_ALIGNED vmb_atomic_word runs[VMB_RELID_COUNT];
 };
 
 struct vmb_guest {
@@ -197,7 +215,10 @@ struct vmb_guest {
     vmb_atomic_ptr legacy_page;     /* Interrupt page, if the host is older than 2.4. */
     vmb_atomic_ptr monitor_page;    /* Where monitored channels signal the host; NULL: nowhere. */
     vmb_atomic_u32 message_waiting; /* A slot was seen full; the next poll looks at all. */
+    /* Relids whose events are passed on unseen: their channels are deferred. */
+    VMB_CACHE_ALIGNED vmb_atomic_word deferred[RELID_WORDS];
     VMB_CACHE_ALIGNED vmb_atomic_ptr channels[VMB_RELID_COUNT]; /* R1. */
+    VMB_CACHE_ALIGNED struct relid_slot slots[VMB_RELID_COUNT];
 
     /* control, constant after init */
     struct vmb_guest_platform platform;
@@ -272,8 +293,12 @@ struct vmb_guest {
 void vmbi_relid_map(struct vmb_guest *guest, struct vmb_channel *channel);
 void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel);
 void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid);
+void vmbi_relid_defer(struct vmb_guest *guest, uint32_t relid, bool defer);
+uintptr_t vmbi_relid_runs(const struct vmb_guest *guest, uint32_t relid);
 
 /* vmb_guest_run.c */
+enum vmbi_claim vmbi_channel_claim(struct vmb_guest *guest, vmb_atomic_u32 *gate);
+uintptr_t vmbi_channel_runs(const struct vmb_channel *channel);
 void vmbi_channel_start(struct vmb_guest *guest, struct vmb_channel *channel, uint32_t vp);
 void vmbi_channel_run_later(struct vmb_channel *channel);
 void vmbi_channel_make_due(struct vmb_guest *guest, uint32_t relid, uint32_t vp);
@@ -363,6 +388,7 @@ void vmbi_open_rescinded(struct vmb_channel *channel);
 void vmbi_open_timeout(struct vmb_channel *channel);
 
 /* vmb_guest_close.c */
+void vmbi_channel_shut(struct vmb_channel *channel);
 void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason);
 void vmbi_close_posted(struct vmb_channel *channel, vmb_status status);
 void vmbi_close_unshare(struct vmb_channel *channel, vmb_status end_status);
@@ -372,6 +398,7 @@ void vmbi_quiesce(struct vmb_channel *channel, enum channel_phase phase);
 void vmbi_channel_drop(struct vmb_channel *channel);
 
 /* vmb_guest_modify.c */
+void vmbi_channel_settle_at(struct vmb_channel *channel);
 void vmbi_modify_posted(struct vmb_channel *channel, vmb_status status);
 void vmbi_modify_end(struct vmb_channel *channel, vmb_status status);
 void vmbi_on_modify_response(struct vmb_guest *guest,

@@ -4,6 +4,23 @@
 
 #include "guest/vmb_guest_state.h"
 
+/* Somebody has to call vmb_guest_run(), and does not. */
+static bool stuck_is_due(struct vmb_guest *guest, uint32_t relid)
+{
+    uint32_t index;
+
+    for (index = 0; index < guest->options.vp_count; index++) {
+        const struct guest_vp *vp = &guest->vps[index];
+        uintptr_t due = vmb_atomic_load(&vp->ready[relid / VMBI_WORD_BITS], VMB_RELAXED) |
+                        vmb_atomic_load(&vp->arrived[relid / VMBI_WORD_BITS], VMB_RELAXED);
+
+        if ((due >> relid % VMBI_WORD_BITS & 1u) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool stuck_flag_set(struct vmb_guest *guest, uint32_t relid)
 {
     uint32_t index;
@@ -24,11 +41,17 @@ static bool stuck_flag_set(struct vmb_guest *guest, uint32_t relid)
 static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *report)
 {
     const struct vmb_endpoint *endpoint = &channel->endpoint;
-    uintptr_t runs = vmb_atomic_load(&channel->handler_runs, VMB_RELAXED);
-    uint32_t gate = vmb_atomic_load(&channel->gate, VMB_ACQUIRE);
+    uintptr_t runs = vmbi_channel_runs(channel);
+    uint32_t gate = vmb_atomic_load(&channel->slot->gate, VMB_ACQUIRE);
+    bool running = (gate & VMBI_GATE_RUNNING) != 0;
     bool same;
 
-    if ((gate & VMBI_GATE_RUNNING) != 0 ||
+    if ((gate & (VMBI_GATE_LENT | VMBI_GATE_RECALLED)) != 0) {
+        struct guest_vp *borrower = &channel->guest->vps[gate >> VMBI_GATE_VP_SHIFT];
+
+        running = !section_empty(&borrower->dispatching);
+    }
+    if (running ||
         vmb_ring_inspect(endpoint->rx.control, endpoint->rx.data_bytes, &report->inbound) !=
             VMB_OK ||
         vmb_ring_inspect(endpoint->tx.control, endpoint->tx.data_bytes, &report->outbound) !=
@@ -41,7 +64,7 @@ static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *re
     channel->stuck_seen = report->inbound.used_bytes != 0;
     channel->stuck_runs = runs;
     channel->stuck_read_offset = report->inbound.read_offset;
-    report->due = (gate & VMBI_GATE_PENDING) != 0;
+    report->due = (gate & VMBI_GATE_PENDING) != 0 || stuck_is_due(channel->guest, channel->relid);
     return same && channel->stuck_seen;
 }
 
@@ -72,7 +95,7 @@ uint32_t vmb_guest_check_stuck(struct vmb_guest *guest, bool mend, vmb_stuck_fun
         }
         if (mend) {
             /* A channel that is due already only lacks somebody who runs it. */
-            (void)vmbi_gate_event(&channel->gate);
+            (void)vmbi_gate_event(&channel->slot->gate);
             vmbi_channel_run_later(channel);
         }
     }

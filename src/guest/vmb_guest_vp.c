@@ -253,6 +253,16 @@ void vmbi_vp_stop_poll(struct vmb_guest *guest)
     }
 }
 
+static bool vp_hand_on_word(vmb_atomic_word *from, vmb_atomic_word *to)
+{
+    uintptr_t bits = vmb_atomic_exchange(from, (uintptr_t)0, VMB_ACQUIRE);
+
+    if (bits != 0) {
+        (void)vmb_atomic_fetch_or(to, bits, VMB_RELEASE);
+    }
+    return bits != 0;
+}
+
 /* What is due on a VP that will never run again is due on another one. */
 static void vp_hand_on(struct vmb_guest *guest, struct guest_vp *vp, uint32_t to)
 {
@@ -260,12 +270,8 @@ static void vp_hand_on(struct vmb_guest *guest, struct guest_vp *vp, uint32_t to
     uint32_t index;
 
     for (index = 0; index < RELID_WORDS; index++) {
-        uintptr_t bits = vmb_atomic_exchange(&vp->ready[index], (uintptr_t)0, VMB_ACQUIRE);
-
-        if (bits != 0) {
-            (void)vmb_atomic_fetch_or(&guest->vps[to].ready[index], bits, VMB_RELEASE);
-            some = true;
-        }
+        some = vp_hand_on_word(&vp->ready[index], &guest->vps[to].ready[index]) || some;
+        some = vp_hand_on_word(&vp->arrived[index], &guest->vps[to].arrived[index]) || some;
     }
     if (some && guest->platform.run_ready != NULL) {
         guest->platform.run_ready(guest->platform.context, to);

@@ -118,14 +118,18 @@ static void deferred_handlers_run_when_the_port_says(void **state)
     (void)state;
     (void)open_quiet(2, VMB_NOTIFY_DEFERRED);
     assert_int_equal(rig_event(&rig, 3, 2), VMB_GUEST_WORK_RUN);
-    assert_int_equal(rig_event(&rig, 2, 2), VMB_GUEST_WORK_NONE); /* It is due already. */
+    assert_int_equal(rig_event(&rig, 3, 2), VMB_GUEST_WORK_RUN);
+    assert_int_equal(vp_counters(3).events, 2);
+    assert_int_equal(vp_counters(3).started, 1);
+    assert_int_equal(vp_counters(3).coalesced, 1); /* It was due already. */
     assert_int_equal(rig.event_count, 0);
     assert_false(vmb_guest_run(rig.guest, 2, 100));
     assert_int_equal(rig.event_count, 0);
     assert_false(vmb_guest_run(rig.guest, 3, 100));
     assert_int_equal(rig.event_count, 1);
-    assert_int_equal(vp_counters(2).coalesced, 1);
-    assert_int_equal(rig_event(&rig, 2, 2), VMB_GUEST_WORK_RUN); /* And again. */
+    assert_int_equal(rig_event(&rig, 2, 2), VMB_GUEST_WORK_RUN); /* And again, on any VP. */
+    assert_false(vmb_guest_run(rig.guest, 2, 100));
+    assert_int_equal(rig.event_count, 2);
 }
 
 static void event_on_another_vp(struct rig *self)
@@ -152,10 +156,100 @@ static void an_event_during_a_deferred_handler_makes_it_due_again(void **state)
     (void)open_quiet(2, VMB_NOTIFY_DEFERRED);
     rig.in_event = event_on_another_vp;
     (void)rig_event(&rig, 1, 2);
+    assert_false(vmb_guest_run(rig.guest, 1, 1));
+    assert_int_equal(rig.event_count, 1);
+    assert_false(vmb_guest_run(rig.guest, 3, 1)); /* Where the event came. */
+    assert_int_equal(rig.event_count, 2);
+}
+
+static void run_on_another_vp(struct rig *self)
+{
+    if (self->event_count == 1) {
+        (void)rig_event(self, 3, 2);
+        assert_false(vmb_guest_run(self->guest, 3, 1));
+        assert_int_equal(self->event_count, 1); /* Never on two VPs at once. */
+    }
+}
+
+static void a_run_during_a_deferred_handler_makes_it_due_again(void **state)
+{
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DEFERRED);
+    rig.in_event = run_on_another_vp;
+    (void)rig_event(&rig, 1, 2);
     assert_true(vmb_guest_run(rig.guest, 1, 1));
     assert_int_equal(rig.event_count, 1);
     assert_false(vmb_guest_run(rig.guest, 1, 1));
     assert_int_equal(rig.event_count, 2);
+}
+
+/* ---- Gates that are lent to the target VP ------------------------------------------------------
+ */
+
+static void inside_on_another_vp(struct rig *self)
+{
+    self->in_event = NULL;
+    assert_int_equal(rig_event(self, 3, 2), VMB_GUEST_WORK_RUN); /* Its home is inside: later. */
+    assert_true(vmb_guest_run(self->guest, 3, 1));
+    assert_int_equal(self->event_count, 1); /* Never on two VPs at once. */
+    (void)rig_event(self, 2, 2);
+    assert_int_equal(vp_counters(2).coalesced, 1); /* Who has the duty answers this one, too. */
+}
+
+static void a_handler_at_home_is_not_joined_by_another_vp(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_DIRECT);
+
+    assert_int_equal(vmb_channel_target_vp(channel), 0);
+    (void)state;
+    rig.in_event = inside_on_another_vp;
+    (void)rig_event(&rig, 0, 2);
+    assert_int_equal(rig.event_count, 1);
+    assert_false(vmb_guest_run(rig.guest, 3, 1)); /* Home has left its interrupt meanwhile. */
+    assert_int_equal(rig.event_count, 2);
+    (void)rig_event(&rig, 0, 2);
+    assert_int_equal(rig.event_count, 3);
+}
+
+static void handler_calls_are_counted_wherever_they_happen(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_DIRECT);
+    struct vmb_channel_counters before, after;
+
+    (void)state;
+    vmb_channel_read_counters(channel, &before);
+    (void)rig_event(&rig, 0, 2);
+    (void)rig_event(&rig, 0, 2);
+    (void)rig_event(&rig, 1, 2);
+    (void)rig_event(&rig, 0, 2);
+    vmb_channel_read_counters(channel, &after);
+    assert_int_equal(after.handler_runs - before.handler_runs, 4);
+    assert_int_equal(after.interrupts - before.interrupts, 4);
+    assert_int_equal(rig.event_count, 4);
+}
+
+static void close_at_home(struct rig *self)
+{
+    self->in_event = NULL;
+    assert_int_equal(vmb_channel_close(vmb_guest_relid2channel(self->guest, 2), NULL, NULL),
+                     VMB_OK);
+    rig_poll(self);
+    assert_int_equal(self->closed_count, 0); /* We are still inside. */
+    (void)rig_event(self, 3, 2);
+    assert_int_equal(vp_counters(3).stray_closed, 1);
+}
+
+static void closing_ends_a_loan(void **state)
+{
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DIRECT);
+    rig.in_event = close_at_home;
+    (void)rig_event(&rig, 0, 2);
+    rig_poll(&rig);
+    assert_int_equal(rig.closed_count, 1);
+    (void)rig_event(&rig, 0, 2);
+    assert_int_equal(rig.event_count, 1);
+    assert_int_equal(vp_counters(0).stray_closed, 1);
 }
 
 static void event_always(struct rig *self)
@@ -205,7 +299,6 @@ static void a_kick_is_as_good_as_an_event(void **state)
     (void)state;
     vmb_channel_kick(channel);
     vmb_channel_kick(channel);
-    assert_int_equal(rig_event(&rig, 3, 2), VMB_GUEST_WORK_NONE); /* It is due already. */
     assert_false(vmb_guest_run(rig.guest, 0, 10));
     assert_int_equal(rig.event_count, 1);
     vmb_channel_kick(rig.offered[3]); /* Not open. */
@@ -425,6 +518,10 @@ int main(void)
         TEST(a_kick_is_as_good_as_an_event),
         TEST(a_poller_is_told_once_until_it_rearms),
         TEST(after_close_no_handler_starts_and_none_is_awaited_for_ever),
+        TEST(a_run_during_a_deferred_handler_makes_it_due_again),
+        TEST(a_handler_at_home_is_not_joined_by_another_vp),
+        TEST(handler_calls_are_counted_wherever_they_happen),
+        TEST(closing_ends_a_loan),
         TEST(closed_is_not_reported_while_a_handler_runs),
         TEST(a_poller_that_rearms_lets_the_close_go_on),
         TEST(hosts_before_2_4_use_the_interrupt_page),

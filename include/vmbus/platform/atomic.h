@@ -83,6 +83,16 @@ typedef struct {
 #define vmb_atomic_fence(order) __atomic_thread_fence(order)
 #endif
 
+/**
+ * The same fence, right behind an exchange (or another read-modify-write) of the same VP. There a
+ * locked instruction has ordered everything already, and only the compiler must be told.
+ */
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SANITIZE_THREAD__)
+#define vmb_atomic_fence_after_change() __asm__ __volatile__("" ::: "memory")
+#else
+#define vmb_atomic_fence_after_change() vmb_atomic_fence(VMB_SEQ_CST)
+#endif
+
 /** Tell the CPU that this loop waits for another VP. */
 #if defined(__x86_64__) || defined(__i386__)
 #define vmb_atomic_pause() __builtin_ia32_pause()

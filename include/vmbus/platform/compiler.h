@@ -27,6 +27,9 @@
 /** Small enough that a call would cost more than the work. */
 #define VMB_INLINE              static inline __attribute__((always_inline))
 
+/** Too big, or too rare, to be put into its caller. */
+#define VMB_NOINLINE            __attribute__((noinline))
+
 #define VMB_LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define VMB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

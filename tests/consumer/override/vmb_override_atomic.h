@@ -25,7 +25,8 @@
     ((void)(success), (void)(failure),                                                             \
      __atomic_compare_exchange_n(&(object)->value, expected, desired, 0, __ATOMIC_SEQ_CST,         \
                                  __ATOMIC_SEQ_CST))
-#define vmb_atomic_fence(order) ((void)(order), __sync_synchronize())
-#define vmb_atomic_pause()      ((void)0)
+#define vmb_atomic_fence(order)         ((void)(order), __sync_synchronize())
+#define vmb_atomic_fence_after_change() __sync_synchronize()
+#define vmb_atomic_pause()              ((void)0)
 
 #endif /* STRANGER_ATOMIC_H */

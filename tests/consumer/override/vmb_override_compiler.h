@@ -8,6 +8,7 @@
 #define VMB_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 #define VMB_NODISCARD
 #define VMB_INLINE              static inline
+#define VMB_NOINLINE            __attribute__((noinline))
 #define VMB_LIKELY(condition)   (condition)
 #define VMB_UNLIKELY(condition) (condition)
 #define VMB_SHARED
