@@ -78,6 +78,8 @@ static const int confine_allowed[] = {
     SCMP_SYS(writev),
     /* Disks: rings that can do nothing but read, write and the like; connections to NBD servers. */
     SCMP_SYS(io_uring_enter),
+    SCMP_SYS(preadv),
+    SCMP_SYS(pwritev),
     SCMP_SYS(recvmsg),
     SCMP_SYS(sendmsg),
     SCMP_SYS(shutdown),

@@ -12,11 +12,14 @@
 #include <limits.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define URING_ENTRIES      256u
@@ -36,7 +39,8 @@ struct uring_disk {
     struct vmm_disk disk;
     struct io_uring ring;
     int file;
-    int direct; /* The file again, past the page cache; or -1. */
+    int direct;     /* The file again, past the page cache; or -1. */
+    bool in_memory; /* The file never waits: see uring_move_now(). */
     uint32_t in_kernel;
     struct vmb_stor_io *waiting; /* For room in the ring; first in first out by `link`. */
     struct vmb_stor_io *waiting_last;
@@ -227,26 +231,64 @@ static void uring_ended(struct uring_disk *disk, struct vmb_stor_io *io, int res
     }
 }
 
+/* ---- Files in memory ------------------------------------------------------------------------- */
+
+/*
+ * For a file system that cannot say "this would wait" the ring hands every request to a thread of
+ * the kernel, which costs more than the copy that it makes. One that keeps its files in memory does
+ * not wait, so we copy at once.
+ */
+static bool uring_is_in_memory(int file)
+{
+    struct statfs status;
+
+    return fstatfs(file, &status) == 0 &&
+           ((uint64_t)status.f_type == TMPFS_MAGIC || (uint64_t)status.f_type == RAMFS_MAGIC);
+}
+
+static void uring_move_now(struct uring_disk *disk, struct vmb_stor_io *io)
+{
+    int error = 0;
+    bool goes_on = io->byte_count != 0;
+
+    while (goes_on) {
+        const struct iovec *vector = (const struct iovec *)(const void *)io->segments;
+        int count = io->segment_count < IOV_MAX ? (int)io->segment_count : IOV_MAX;
+        off_t offset = (off_t)(io->offset_bytes + uring_done(io));
+        ssize_t result = io->operation == VMB_STOR_READ
+                             ? preadv(disk->file, vector, count, offset)
+                             : pwritev(disk->file, vector, count, offset);
+
+        if (result < 0) {
+            goes_on = errno == EINTR;
+            error = goes_on ? 0 : errno;
+        } else {
+            goes_on = uring_moved(io, (int)result);
+            error = !goes_on && uring_done(io) < io->byte_count ? EIO : 0;
+        }
+    }
+    vmm_disk_complete(&disk->disk, io, error);
+}
+
 /* ---- Engine ---------------------------------------------------------------------------------- */
 
 static void uring_submit(struct vmm_disk *disk, struct vmb_stor_io *io)
 {
-    io->note = 0;
-    uring_begin((struct uring_disk *)disk, io);
-}
-
-static void uring_submitted(struct vmm_disk *disk)
-{
-    /* What the kernel does not take now stays in the ring, and goes with the next reap. */
-    (void)io_uring_submit(&((struct uring_disk *)disk)->ring);
-}
-
-static void uring_reap(struct vmm_disk *disk)
-{
     struct uring_disk *own = (struct uring_disk *)disk;
+
+    io->note = 0;
+    if (own->in_memory && (io->operation == VMB_STOR_READ || io->operation == VMB_STOR_WRITE)) {
+        uring_move_now(own, io);
+    } else {
+        uring_begin(own, io);
+    }
+}
+
+/* Complete what has ended, and put those that waited for room into the ring. */
+static void uring_take(struct uring_disk *own)
+{
     struct io_uring_cqe *cqe;
 
-    vmm_event_take(disk->fd);
     while (io_uring_peek_cqe(&own->ring, &cqe) == 0) {
         struct vmb_stor_io *io = io_uring_cqe_get_data(cqe);
         int result = cqe->res;
@@ -261,6 +303,34 @@ static void uring_reap(struct vmm_disk *disk)
         own->waiting = io->link;
         uring_begin(own, io);
     }
+}
+
+/*
+ * Send off what stands in the ring. What ends at once, such as a read of something cached, is taken
+ * at once and needs no event. What the kernel does not take now goes with the next reap.
+ */
+static void uring_submitted(struct vmm_disk *disk)
+{
+    struct uring_disk *own = (struct uring_disk *)disk;
+
+    if (io_uring_sq_ready(&own->ring) == 0) {
+        return;
+    }
+    (void)io_uring_cq_eventfd_toggle(&own->ring, false);
+    (void)io_uring_submit(&own->ring);
+    (void)io_uring_cq_eventfd_toggle(&own->ring, true);
+    uring_take(own); /* After the toggle: what ends from there on is told. */
+    if (io_uring_sq_ready(&own->ring) != 0) {
+        vmm_event_signal(disk->fd);
+    }
+}
+
+static void uring_reap(struct vmm_disk *disk)
+{
+    struct uring_disk *own = (struct uring_disk *)disk;
+
+    vmm_event_take(disk->fd);
+    uring_take(own);
     if (io_uring_sq_ready(&own->ring) != 0 && io_uring_submit(&own->ring) < 0) {
         vmm_event_signal(disk->fd); /* Short of memory for a moment: come back. */
     }
@@ -394,6 +464,7 @@ static bool uring_open_file(struct uring_disk *own, const char *path,
     if (flock(own->file, (own->disk.is.read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
         return vmm_fail(error, "the disk '%s' is in use by another machine", path);
     }
+    own->in_memory = uring_is_in_memory(own->file);
     if (options->direct) {
         own->direct = open(path, flags | O_DIRECT); /* Not every file system has that. */
     }

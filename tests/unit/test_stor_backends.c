@@ -195,16 +195,20 @@ static void bench_burst(struct bench *bench)
 static char folder[] = "/tmp/vmb-disk-XXXXXX";
 static char path[128];
 
-static void file_make(const char *start)
+static void file_make_at(const char *start)
 {
-    int file;
+    int file = open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
 
-    (void)snprintf(path, sizeof(path), "%s/disk", folder);
-    file = open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
     assert_true(file >= 0);
     assert_int_equal(ftruncate(file, DISK_BYTES), 0);
     assert_true(pwrite(file, start, strlen(start), 0) == (ssize_t)strlen(start));
     (void)close(file);
+}
+
+static void file_make(const char *start)
+{
+    (void)snprintf(path, sizeof(path), "%s/disk", folder);
+    file_make_at(start);
 }
 
 static void file_check(const uint8_t *expected)
@@ -233,6 +237,27 @@ static void test_a_file_keeps_every_byte(void **state)
         file_check(bench.expected);
         bench_free(&bench);
     }
+}
+
+/* Files in memory are read and written without the ring. */
+static void test_a_file_in_memory_keeps_every_byte(void **state)
+{
+    char memory[] = "/dev/shm/vmb-disk-XXXXXX";
+    struct bench bench;
+
+    (void)state;
+    if (mkdtemp(memory) == NULL) {
+        skip();
+    }
+    (void)snprintf(path, sizeof(path), "%s/disk", memory);
+    file_make_at("");
+    bench = bench_new(path, &(struct vmm_disk_options){.read_only = false});
+    bench_work(&bench, 600);
+    bench_burst(&bench);
+    file_check(bench.expected);
+    bench_free(&bench);
+    (void)unlink(path);
+    (void)rmdir(memory);
 }
 
 static void test_a_file_that_shrinks_is_a_bad_medium(void **state)
@@ -504,6 +529,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_keeps_every_byte),
+        cmocka_unit_test(test_a_file_in_memory_keeps_every_byte),
         cmocka_unit_test(test_a_file_that_shrinks_is_a_bad_medium),
         cmocka_unit_test(test_what_is_no_whole_block_is_no_part_of_the_disk),
         cmocka_unit_test(test_a_file_that_may_not_grow_is_full),
