@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test fuzz coverage proof-static interop-guest interop-host interop-disk versions format pre-push clean help
+.PHONY: all build demo test fuzz coverage proof-static interop-guest interop-host interop-disk versions format pre-push clean help bench-disk
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -45,6 +45,9 @@ interop-disk: build ## an unmodified Linux with its root on our disk, through a 
 versions: ## what every version and feature does, both ends: into docs/VERSIONS.md
 	@scripts/setup.sh build test
 	@scripts/versions.sh
+bench-disk: build ## our disk beside virtio-blk under QEMU, in the same machine. ROUNDS=7 TIME=3
+	@scripts/setup.sh interop
+	@scripts/interop/bench-disk.sh
 
 format: ## put every C file into the project's format
 	@scripts/format.sh

@@ -125,10 +125,12 @@ run_nested() {
     archives=("$l1/base.cpio.gz" ${qemu:+"$qemu/qemu.cpio.gz"} "$work/job.cpio.gz")
     cat "${archives[@]}" >"$work/initrd" # The kernel unpacks one after the other.
     : >"$work/back"
+    # The emulated TSCs agree; without a word, L1 finds them in disagreement once its CPUs are slowed
+    # down, takes another clock, and its guests leave at each look at theirs.
     timeout -k 5 "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm -machine q35 \
         -smp "$cpus" -m "$memory" -display none -vga none -nodefaults -no-user-config -no-reboot \
         -serial stdio -serial "file:$work/back" -kernel "$l1/vmlinuz" -initrd "$work/initrd" \
-        -append "console=ttyS0 rdinit=/init panic=-1 mitigations=off quiet loglevel=3" \
+        -append "console=ttyS0 rdinit=/init panic=-1 mitigations=off tsc=reliable quiet loglevel=3" \
         </dev/null || status=$?
     if ((status == 124 || status == 137)); then
         say "no end after $timeout s"
