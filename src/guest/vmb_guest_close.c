@@ -3,7 +3,7 @@
  * Closing a channel: no handler starts, wait until none runs, tell the driver, tell the host, take
  * the rings back (R6, R7). Also what leaving the bus does to each channel.
  */
-#include "guest/vmb_guest_state.h"
+#include "guest/vmb_guest_moves.h"
 
 static void close_tell(struct vmb_channel *channel, vmb_status status)
 {
@@ -51,7 +51,7 @@ void vmbi_quiesce(struct vmb_channel *channel, enum channel_phase phase)
 {
     struct vmb_guest *guest = channel->guest;
 
-    channel->phase = (uint8_t)phase;
+    vmbi_channel_move(channel, phase);
     channel->grace_ticket = vmbi_grace_begin(&guest->grace);
     channel->next_quiescing = guest->quiescing;
     guest->quiescing = channel;
@@ -95,12 +95,12 @@ vmb_status vmb_channel_close(struct vmb_channel *channel, vmb_channel_done done,
 static void close_quiet(struct vmb_channel *channel)
 {
     if (channel->phase == PHASE_RELEASE_QUIESCING) {
-        channel->phase = PHASE_RELEASE_TELLING;
+        vmbi_channel_move(channel, PHASE_RELEASE_TELLING);
         vmbi_post_queue(channel->guest, &channel->post, POST_RELEASE);
         return;
     }
     /* Before the callback: it may look at the state. */
-    channel->phase = PHASE_CLOSE_TELLING;
+    vmbi_channel_move(channel, PHASE_CLOSE_TELLING);
     if (channel->driver->closed != NULL) {
         channel->driver->closed(channel->device, channel->rescinded ? VMB_ERR_GONE : VMB_OK);
     }
@@ -139,7 +139,7 @@ void vmbi_close_posted(struct vmb_channel *channel, vmb_status status)
         /* The host still runs the channel: whatever it may write to is lost to us. */
         vmbi_gpadl_abandon(&channel->ring_gpadl);
         vmbi_rings_leave(channel, false);
-        channel->phase = PHASE_OFFERED;
+        vmbi_channel_move(channel, PHASE_OFFERED);
         close_tell(channel, VMB_ERR_STILL_SHARED);
         return;
     }
@@ -155,7 +155,7 @@ static void close_rings_back(void *context, struct vmb_gpadl *gpadl, vmb_status 
         return;
     }
     vmbi_rings_leave(channel, status == VMB_OK);
-    channel->phase = PHASE_OFFERED;
+    vmbi_channel_move(channel, PHASE_OFFERED);
     if (status != VMB_OK) {
         channel->end_status = VMB_ERR_STILL_SHARED;
     }
@@ -168,7 +168,7 @@ static void close_rings_back(void *context, struct vmb_gpadl *gpadl, vmb_status 
 /* Take the rings back from the host; then end what is under way with @end_status. */
 void vmbi_close_unshare(struct vmb_channel *channel, vmb_status end_status)
 {
-    channel->phase = PHASE_CLOSE_UNSHARING;
+    vmbi_channel_move(channel, PHASE_CLOSE_UNSHARING);
     channel->end_status = end_status;
     if (vmb_channel_gpadl_teardown(&channel->ring_gpadl, close_rings_back, channel) != VMB_OK) {
         close_rings_back(channel, &channel->ring_gpadl, VMB_ERR_STILL_SHARED);
@@ -186,7 +186,7 @@ void vmbi_channel_drop(struct vmb_channel *channel)
     }
     vmbi_gate_abandon(&channel->slot->gate);
     channel->deadline_ns = VMB_NEVER;
-    channel->phase = PHASE_OFFERED;
+    vmbi_channel_move(channel, PHASE_OFFERED);
     channel->target_vp = VMB_VP_NONE;
     if (was_open && channel->driver->closed != NULL) {
         channel->driver->closed(channel->device, VMB_ERR_GONE);

@@ -2,7 +2,7 @@
 /* Coming onto the bus and leaving it: negotiation downwards over all versions, and Unload. */
 #include <vmbus/hv.h>
 
-#include "guest/vmb_guest_state.h"
+#include "guest/vmb_guest_moves.h"
 
 /* The contact pages, in the order in which they were shared. */
 enum {
@@ -65,7 +65,7 @@ static void contact_end(struct vmb_guest *guest, vmb_status status)
 {
     guest->deadline_ns = VMB_NEVER;
     if (status != VMB_OK) {
-        guest->state = BUS_DISCONNECTED;
+        vmbi_bus_move(guest, BUS_DISCONNECTED);
         guest->version = 0;
         guest->features = 0;
         contact_unshare(guest);
@@ -91,7 +91,7 @@ vmb_status vmbi_connect(struct vmb_guest *guest, uint32_t version)
         guest->contact_pages.base = NULL;
         return VMB_ERR_NO_MEMORY;
     }
-    guest->state = BUS_CONTACTING;
+    vmbi_bus_move(guest, BUS_CONTACTING);
     guest->offers_told = false;
     guest->message_connection = VMB_CONNECTION_MESSAGE;
     guest->asking_version = version;
@@ -200,7 +200,7 @@ static void contact_accepted(struct vmb_guest *guest,
                          VMB_RELEASE);
     }
     vmb_atomic_store(&guest->monitor_page, contact_monitor_page(guest, response), VMB_RELEASE);
-    guest->state = BUS_CONNECTED;
+    vmbi_bus_move(guest, BUS_CONNECTED);
     contact_end(guest, VMB_OK);
     if (guest->state == BUS_CONNECTED && !guest->offers_post.queued) {
         vmbi_post_queue(guest, &guest->offers_post, POST_REQUEST_OFFERS);
@@ -260,7 +260,7 @@ vmb_status vmb_guest_unload(struct vmb_guest *guest)
     if (guest->state != BUS_CONNECTED) {
         return VMB_ERR_WRONG_STATE;
     }
-    guest->state = BUS_LEAVING;
+    vmbi_bus_move(guest, BUS_LEAVING);
     for (index = 0; index < guest->options.channel_limit; index++) {
         struct vmb_channel *channel = &guest->channel_memory[index];
 
@@ -300,7 +300,7 @@ void vmbi_leave_poll(struct vmb_guest *guest)
     if (guest->state != BUS_LEAVING || !leave_is_quiet(guest)) {
         return;
     }
-    guest->state = BUS_UNLOADING;
+    vmbi_bus_move(guest, BUS_UNLOADING);
     for (index = 0; index < guest->options.channel_limit; index++) {
         if (guest->channel_memory[index].phase != PHASE_FREE) {
             vmbi_channel_drop(&guest->channel_memory[index]);
@@ -322,7 +322,7 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
     uint32_t index;
 
     guest->contact_doubtful = status != VMB_OK;
-    guest->state = BUS_DISCONNECTED;
+    vmbi_bus_move(guest, BUS_DISCONNECTED);
     guest->version = 0;
     guest->features = 0;
     guest->suspending = false;

@@ -3,7 +3,7 @@
  * GPADLs: telling the host which guest pages it may use under one handle, and taking them back.
  * Bodies and GpadlTorndown carry no relid, so handles are never used twice while one is alive.
  */
-#include "guest/vmb_guest_state.h"
+#include "guest/vmb_guest_moves.h"
 
 #include "base/vmb_number.h"
 
@@ -46,7 +46,7 @@ static void gpadl_unlink(struct vmb_guest *guest, struct vmb_gpadl *gpadl)
     }
     gpadl->next = NULL;
     gpadl->handle = 0;
-    gpadl->state = GPADL_NONE;
+    vmbi_gpadl_move(gpadl, GPADL_NONE);
     if (gpadl != &gpadl->channel->ring_gpadl) {
         gpadl->channel->gpadl_count--;
     }
@@ -117,7 +117,7 @@ vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpad
     }
     vmb_memset(gpadl, 0, sizeof(*gpadl));
     gpadl->handle = gpadl_new_handle(guest);
-    gpadl->state = GPADL_TELLING;
+    vmbi_gpadl_move(gpadl, GPADL_TELLING);
     gpadl->channel = channel;
     gpadl->ranges = ranges;
     gpadl->range_count = range_count;
@@ -160,7 +160,7 @@ vmb_status vmb_channel_gpadl_teardown(struct vmb_gpadl *gpadl, vmb_gpadl_done do
     if (gpadl->state != GPADL_READY) {
         return VMB_ERR_WRONG_STATE;
     }
-    gpadl->state = GPADL_REVOKING;
+    vmbi_gpadl_move(gpadl, GPADL_REVOKING);
     gpadl->done = done;
     gpadl->done_context = done_context;
     vmbi_post_queue(gpadl->channel->guest, &gpadl->post, POST_GPADL_TEARDOWN);
@@ -266,7 +266,7 @@ bool vmbi_gpadl_posted(struct vmb_gpadl *gpadl, vmb_status status)
     if (gpadl->words_sent < gpadl->words_total) {
         return true;
     }
-    gpadl->state = GPADL_ASKED;
+    vmbi_gpadl_move(gpadl, GPADL_ASKED);
     gpadl->deadline_ns =
         vmbi_deadline(gpadl->channel->guest, gpadl->channel->guest->options.request_timeout_ns);
     return false;
@@ -278,7 +278,7 @@ void vmbi_gpadl_teardown_posted(struct vmb_gpadl *gpadl, vmb_status status)
         gpadl_gone(gpadl, VMB_ERR_STILL_SHARED);
         return;
     }
-    gpadl->state = GPADL_REVOKED;
+    vmbi_gpadl_move(gpadl, GPADL_REVOKED);
     gpadl->deadline_ns =
         vmbi_deadline(gpadl->channel->guest, gpadl->channel->guest->options.request_timeout_ns);
 }
@@ -302,7 +302,7 @@ void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_c
         gpadl_gone(gpadl, channel->rescinded ? VMB_ERR_GONE : VMB_ERR_REFUSED);
         return;
     }
-    gpadl->state = GPADL_READY;
+    vmbi_gpadl_move(gpadl, GPADL_READY);
     gpadl_tell(gpadl, VMB_OK);
 }
 
@@ -329,7 +329,7 @@ static void gpadl_timed_out(struct vmb_gpadl *gpadl)
         gpadl_gone(gpadl, VMB_ERR_STILL_SHARED);
         return;
     }
-    gpadl->state = GPADL_READY;
+    vmbi_gpadl_move(gpadl, GPADL_READY);
     gpadl_tell(gpadl, VMB_ERR_TIMEOUT);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Offers, rescinds and the release of relids: how channels come and go. */
-#include "guest/vmb_guest_state.h"
+#include "guest/vmb_guest_moves.h"
 
 #include <vmbus/proto/guid.h>
 
@@ -44,7 +44,7 @@ static struct vmb_channel *offer_take_slot(struct vmb_guest *guest,
     guest->free_channels = channel->next_quiescing;
     vmb_memset(channel, 0, sizeof(*channel));
     channel->guest = guest;
-    channel->phase = PHASE_OFFERED;
+    vmbi_channel_move(channel, PHASE_OFFERED);
     channel->relid = offer->relid;
     channel->slot = &guest->slots[0];
     channel->offer = *offer;
@@ -74,7 +74,7 @@ static void offer_resumed(struct vmb_channel *channel, const struct vmb_msg_offe
 
     channel->offer = *offer;
     channel->relid = offer->relid;
-    channel->phase = PHASE_OFFERED;
+    vmbi_channel_move(channel, PHASE_OFFERED);
     vmbi_relid_map(guest, channel);
     (void)vmbi_paravisor_offer(channel); /* What is impossible is not confidential. */
     if (guest->events.resumed != NULL) {
@@ -223,7 +223,7 @@ void vmbi_channel_free(struct vmb_channel *channel)
     if (vmb_guest_relid2channel(guest, channel->relid) == channel) {
         vmbi_relid_unmap(guest, channel);
     }
-    channel->phase = PHASE_FREE;
+    vmbi_channel_move(channel, PHASE_FREE);
     channel->relid = VMB_RELID_NONE;
     channel->next_quiescing = guest->free_channels;
     guest->free_channels = channel;

@@ -5,7 +5,7 @@
  * The gate is opened before OpenChannel can reach the host, with the control plane as its owner: an
  * event that comes before the answer stays pending and starts the handler once the driver is ready.
  */
-#include "guest/vmb_guest_state.h"
+#include "guest/vmb_guest_moves.h"
 
 #define OPEN_DEFAULT_PAGES 4u
 
@@ -73,7 +73,7 @@ static vmb_status open_make_endpoint(struct vmb_channel *channel)
 /* The rings are ours again (or lost for good): the open has failed. */
 static void open_failed(struct vmb_channel *channel, vmb_status status)
 {
-    channel->phase = PHASE_OFFERED;
+    vmbi_channel_move(channel, PHASE_OFFERED);
     open_tell(channel, status);
     if (channel->phase == PHASE_OFFERED && channel->rescinded) {
         vmbi_rescind_settled(channel);
@@ -92,7 +92,7 @@ static void open_rings_shared(void *context, struct vmb_gpadl *gpadl, vmb_status
         vmbi_relid_forget_flags(channel->guest, channel->relid);
         vmb_atomic_store(&channel->home, VMB_VP_NONE, VMB_RELAXED);
         vmbi_gate_open_held(&channel->slot->gate);
-        channel->phase = PHASE_OPEN_ASKING;
+        vmbi_channel_move(channel, PHASE_OPEN_ASKING);
         vmbi_post_queue(channel->guest, &channel->post, POST_OPEN);
         return;
     }
@@ -166,7 +166,7 @@ vmb_status vmb_channel_open(struct vmb_channel *channel,
     vmb_memset(&channel->ring_range, 0, sizeof(channel->ring_range));
     channel->ring_range.byte_count = (uint32_t)page_count * VMB_PAGE_BYTES;
     channel->ring_range.first_gpn = channel->ring_pages.first_gpn;
-    channel->phase = PHASE_OPEN_SHARING;
+    vmbi_channel_move(channel, PHASE_OPEN_SHARING);
     return vmbi_gpadl_create(channel, &channel->ring_gpadl, &channel->ring_range, 1,
                              open_rings_shared, channel);
 }
@@ -211,7 +211,7 @@ static void open_succeeded(struct vmb_channel *channel)
     vmb_channel_done done = channel->done;
     void *done_context = channel->done_context;
 
-    channel->phase = PHASE_OPEN;
+    vmbi_channel_move(channel, PHASE_OPEN);
     channel->done = NULL; /* From here on it is that of a close. */
     channel->opens++;
     vmbi_channel_settle_at(channel);
@@ -269,6 +269,6 @@ void vmbi_open_timeout(struct vmb_channel *channel)
     channel->deadline_ns = VMB_NEVER;
     vmbi_gate_abandon(&channel->slot->gate);
     channel->end_status = VMB_ERR_TIMEOUT;
-    channel->phase = PHASE_CLOSE_TELLING;
+    vmbi_channel_move(channel, PHASE_CLOSE_TELLING);
     vmbi_post_queue(channel->guest, &channel->post, POST_CLOSE);
 }

@@ -4,7 +4,7 @@
 
 #include <vmbus/proto/guid.h>
 
-#include "guest/vmb_guest_state.h"
+#include "guest/vmb_guest_moves.h"
 
 /* Only the primary channel of a device that the host knows by name comes back. */
 static bool suspend_survives(const struct vmb_channel *channel)
@@ -16,7 +16,7 @@ static bool suspend_survives(const struct vmb_channel *channel)
 /* The device is gone: the host does not know the relid, so nothing is said to it. */
 static void suspend_lose(struct vmb_channel *channel)
 {
-    channel->phase = PHASE_OFFERED;
+    vmbi_channel_move(channel, PHASE_OFFERED);
     channel->rescinded = true;
     vmbi_rescind_settled(channel);
 }
@@ -32,7 +32,7 @@ void vmbi_suspend_channel(struct vmb_channel *channel)
         channel->relid = VMB_RELID_NONE; /* A number that now may mean another channel. */
     }
     if (suspend_survives(channel)) {
-        channel->phase = PHASE_SUSPENDED;
+        vmbi_channel_move(channel, PHASE_SUSPENDED);
     } else if (channel->let_go) {
         vmbi_channel_free(channel);
     } else if (!told) {

@@ -6,6 +6,7 @@
  * devices finish what they do; a request that comes meanwhile replaces the one that waits.
  */
 #include "host/vmb_host_internal.h"
+#include "host/vmb_host_moves.h"
 
 #define CONNECT_SINTS 16u
 
@@ -209,7 +210,7 @@ static void connect_negotiate(struct vmb_host *host)
         connect_respond(host, request, &response, connection->request_trusted, VMB_HOST_SINT);
         return;
     }
-    connection->state = VMBI_HOST_CONNECTED;
+    vmbi_host_connection_move(connection, VMBI_HOST_CONNECTED);
     connection->version = version;
     connection->features = features;
     connection->trusted = connection->request_trusted;
@@ -237,7 +238,7 @@ static void connect_leave(struct vmb_host *host, enum vmbi_host_next next,
     connection->next = (uint8_t)next;
     connection->reason = (uint8_t)reason;
     connection->announce = connection->announce || connection->state == VMBI_HOST_CONNECTED;
-    connection->state = VMBI_HOST_DISCONNECTING;
+    vmbi_host_connection_move(connection, VMBI_HOST_DISCONNECTING);
     connection->paused = false;
     connection->offers_requested = false;
     connection->all_offers_due = false;
@@ -297,7 +298,7 @@ void vmbi_host_connection_settle(struct vmb_host *host)
     } else if (connection->next == VMBI_HOST_NEXT_RESET) {
         connection->vp = 0;
     }
-    connection->state = VMBI_HOST_DISCONNECTED;
+    vmbi_host_connection_move(connection, VMBI_HOST_DISCONNECTED);
     connection->version = VMB_VERSION_NONE;
     connection->features = 0;
     connection->trusted = false;

@@ -9,6 +9,7 @@
 #include "base/vmb_number.h"
 #include "host/vmb_host_gpadl_words.h"
 #include "host/vmb_host_internal.h"
+#include "host/vmb_host_moves.h"
 
 static struct vmb_host_channel *gpadl_channel(const struct vmb_host_gpadl *gpadl)
 {
@@ -94,7 +95,7 @@ static void gpadl_refuse(struct vmb_host_gpadl *gpadl)
 /* Begin to tear down: no new holders. */
 static void gpadl_end(struct vmb_host_gpadl *gpadl)
 {
-    gpadl->state = VMBI_GPADL_TEARING_DOWN;
+    vmbi_host_gpadl_move(gpadl, VMBI_GPADL_TEARING_DOWN);
     gpadl->host->settle_due = true;
     /* In the order of `hold` a holder came before this, and is waited for, or does not come. */
     vmb_atomic_fetch_and(&gpadl->hold, ~VMBI_HOLD_LIVE, VMB_RELAXED);
@@ -113,7 +114,7 @@ static vmb_status gpadl_accept(struct vmb_host_gpadl *gpadl)
             return status;
         }
     } /* Else nobody will ever look at it, and the guest hears soon that the device is gone. */
-    gpadl->state = VMBI_GPADL_ACCEPTED;
+    vmbi_host_gpadl_move(gpadl, VMBI_GPADL_ACCEPTED);
     status = VMB_OK;
     if (gpadl->mapped && channel->hooks != NULL && channel->hooks->gpadl_created != NULL) {
         /* Held meanwhile, in case that the device resets the bus or leaves it. */
@@ -183,7 +184,7 @@ void vmbi_host_gpadl_header(struct vmb_host *host, const struct vmb_msg_gpadl_he
     vmb_atomic_store(&gpadl->slot, channel->slot, VMB_RELAXED);
     gpadl->range_count = header->range_count;
     gpadl->page_count = word_count - header->range_count;
-    gpadl->state = VMBI_GPADL_IN_PROGRESS;
+    vmbi_host_gpadl_move(gpadl, VMBI_GPADL_IN_PROGRESS);
     gpadl_take_words(gpadl, header->range_words, header->range_word_count);
 }
 

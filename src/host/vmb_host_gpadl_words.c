@@ -3,6 +3,7 @@
 
 #include "base/vmb_number.h"
 #include "host/vmb_host_internal.h"
+#include "host/vmb_host_moves.h"
 
 #define WORDS_MAX_GPN ((vmb_gpn)1 << (64 - VMB_PAGE_SHIFT))
 
@@ -98,7 +99,7 @@ void vmbi_gpadl_words_free(struct vmb_host_gpadl *gpadl)
     }
     host->counters.gpadl_words_in_use -= words_of(gpadl);
     host->counters.gpadls_in_use--;
-    gpadl->state = VMBI_GPADL_FREE;
+    vmbi_host_gpadl_move(gpadl, VMBI_GPADL_FREE);
     vmb_atomic_store(&gpadl->hold, 0, VMB_RELAXED);
     gpadl->next = host->gpadl_free;
     host->gpadl_free = index;

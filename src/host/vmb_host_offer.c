@@ -6,6 +6,7 @@
  * time, and a primary channel comes before its sub-channels.
  */
 #include "host/vmb_host_internal.h"
+#include "host/vmb_host_moves.h"
 
 /* By class, then the embedder's order, then device, then index. */
 static int offer_compare(const struct vmb_host_channel *left, const struct vmb_host_channel *right)
@@ -93,7 +94,7 @@ static struct vmb_host_channel *offer_allocate(struct vmb_host *host)
     channel->known = false;
     channel->rescind_due = false;
     channel->reserved = false;
-    channel->state = VMB_HOST_CHANNEL_CLIENT_RELEASED;
+    vmbi_host_channel_begin(channel);
     channel->phase = VMBI_PHASE_IDLE;
     channel->ring_gpadl = VMBI_HOST_NONE;
     channel->opens = 0;
@@ -202,7 +203,7 @@ static vmb_status offer_again(struct vmb_host_channel *channel,
     }
     offer_describe(channel, options);
     if (channel->state == VMB_HOST_CHANNEL_REVOKED) {
-        channel->state = VMB_HOST_CHANNEL_REOFFERED;
+        vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_REOFFERED);
     } else {
         vmbi_host_offer_make_due(channel);
     }
@@ -263,9 +264,10 @@ vmb_status vmb_host_revoke(struct vmb_host_channel *channel)
     vmbi_host_modify_cancel(channel);
     channel->reserved = false;
     if (channel->state == VMB_HOST_CHANNEL_REOFFERED) {
-        channel->state = VMB_HOST_CHANNEL_REVOKED; /* The guest has been told already. */
+        vmbi_host_channel_move(channel,
+                               VMB_HOST_CHANNEL_REVOKED); /* The guest has been told already. */
     } else if (channel->known) {
-        channel->state = VMB_HOST_CHANNEL_REVOKED;
+        vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_REVOKED);
         channel->rescind_due = true;
         host->offers_due = true;
         vmbi_host_wake(host, 0);
@@ -274,7 +276,8 @@ vmb_status vmb_host_revoke(struct vmb_host_channel *channel)
         return VMB_OK;
     } else if (channel->state != VMB_HOST_CHANNEL_CLIENT_RELEASED &&
                channel->state != VMB_HOST_CHANNEL_OPENING_CLIENT_RELEASE) {
-        channel->state = VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE; /* Reserved, of no connection. */
+        vmbi_host_channel_move(
+            channel, VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE); /* Reserved, of no connection. */
     }
     vmbi_host_settle(channel);
     return VMB_OK;
@@ -374,7 +377,7 @@ void vmbi_host_client_release(struct vmb_host_channel *channel)
     channel->known = false;
     channel->offer_due = false;
     channel->rescind_due = false;
-    channel->state = VMB_HOST_CHANNEL_CLIENT_RELEASED;
+    vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLIENT_RELEASED);
     vmbi_host_withdraw(channel);
 }
 
@@ -386,10 +389,10 @@ void vmbi_host_relid_released(struct vmb_host *host, uint32_t relid)
     if (state == VMB_HOST_CHANNEL_CLOSED || state == VMB_HOST_CHANNEL_REVOKED) {
         vmbi_host_client_release(channel);
     } else if (state == VMB_HOST_CHANNEL_CLOSING && !channel->reserved) {
-        channel->state = VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE;
+        vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE);
     } else if (state == VMB_HOST_CHANNEL_REOFFERED) {
         vmbi_host_gpadl_forget(channel);
-        channel->state = VMB_HOST_CHANNEL_CLOSED;
+        vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSED);
         channel->known = false;
         channel->rescind_due = false;
         vmbi_host_offer_make_due(channel); /* With the same relid. */
@@ -435,7 +438,7 @@ static void offer_send(struct vmb_host_channel *channel)
     channel->offer_due = false;
     channel->known = true;
     if (channel->state == VMB_HOST_CHANNEL_CLIENT_RELEASED) {
-        channel->state = VMB_HOST_CHANNEL_CLOSED;
+        vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSED);
     }
     channel->host->counters.offers_sent++;
     vmbi_host_send_offer(channel->host, channel);

@@ -7,6 +7,7 @@
  * CALLING, in which settle() does nothing, and whoever called it settles afterwards.
  */
 #include "host/vmb_host_internal.h"
+#include "host/vmb_host_moves.h"
 
 #define OPEN_SINTS 16u
 
@@ -49,7 +50,7 @@ static void open_finish(struct vmb_host_channel *channel, vmb_status status)
         channel->phase = VMBI_PHASE_RUNNING;
         channel->opens++;
         if (channel->state == VMB_HOST_CHANNEL_OPENING) {
-            channel->state = VMB_HOST_CHANNEL_OPEN;
+            vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_OPEN);
             vmbi_host_gate_open(channel);
             open_answer(channel, VMB_NTSTATUS_SUCCESS);
         }
@@ -57,7 +58,7 @@ static void open_finish(struct vmb_host_channel *channel, vmb_status status)
         open_end(channel);
         if (channel->state == VMB_HOST_CHANNEL_OPENING) {
             channel->host->counters.opens_refused++;
-            channel->state = VMB_HOST_CHANNEL_CLOSED;
+            vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSED);
             open_answer(channel, VMB_NTSTATUS_FAILURE);
             channel->reserved = false;
             if (!channel->known) { /* The connection in which it was asked for is gone. */
@@ -73,7 +74,7 @@ static void open_begin(struct vmb_host_channel *channel)
     struct vmb_host_open request;
     vmb_status status;
 
-    channel->state = VMB_HOST_CHANNEL_OPENING;
+    vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_OPENING);
     status = vmbi_host_attach(channel);
     if (status != VMB_OK) {
         vmbi_host_log(channel->host, VMB_LOG_WARNING, "an open is refused: channel",
@@ -129,7 +130,7 @@ void vmbi_host_open(struct vmb_host *host, const struct vmb_msg_open_channel *re
     if (state == VMB_HOST_CHANNEL_CLOSED) {
         open_begin(channel);
     } else {
-        channel->state = VMB_HOST_CHANNEL_CLOSING_REOPEN;
+        vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSING_REOPEN);
     }
 }
 
@@ -145,7 +146,7 @@ void vmbi_host_close(struct vmb_host *host, uint32_t relid)
         vmbi_host_unexpected(host, "CloseChannel of a channel that is not open:", relid);
         return;
     }
-    channel->state = VMB_HOST_CHANNEL_CLOSING;
+    vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSING);
     vmbi_host_settle(channel);
 }
 
@@ -185,7 +186,7 @@ void vmbi_host_close_reserved(struct vmb_host *host, const struct vmb_msg_close_
     channel->reserved_trusted = host->acting_trusted;
     channel->reserved_vp = request->target_vp;
     channel->reserved_sint = (uint8_t)request->target_sint;
-    channel->state = VMB_HOST_CHANNEL_CLOSING;
+    vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSING);
     vmbi_host_settle(channel);
 }
 
@@ -213,7 +214,7 @@ static void settle_idle(struct vmb_host_channel *channel)
 {
     switch (channel->state) {
     case VMB_HOST_CHANNEL_CLOSING:
-        channel->state = VMB_HOST_CHANNEL_CLOSED;
+        vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSED);
         if (channel->reserved) {
             channel->reserved = false;
             vmbi_host_owe_reserved(channel, VMBI_RESERVED_CLOSED, 0);
@@ -284,12 +285,12 @@ void vmbi_host_open_disconnect(struct vmb_host_channel *channel)
     vmbi_host_open_cancel(channel);
     switch (channel->state) {
     case VMB_HOST_CHANNEL_OPENING:
-        channel->state = VMB_HOST_CHANNEL_OPENING_CLIENT_RELEASE;
+        vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_OPENING_CLIENT_RELEASE);
         break;
     case VMB_HOST_CHANNEL_OPEN:
     case VMB_HOST_CHANNEL_CLOSING:
     case VMB_HOST_CHANNEL_CLOSING_REOPEN:
-        channel->state = VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE;
+        vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE);
         break;
     case VMB_HOST_CHANNEL_CLOSED:
     case VMB_HOST_CHANNEL_REVOKED:
