@@ -218,7 +218,8 @@ void vmb_host_kick(struct vmb_host_channel *channel);
 
 /**
  * Have hooks.control called by the next vmb_host_poll(): for on_event, which may not call
- * control-plane functions, when a guest asks for sub-channels or has broken its ring.
+ * control-plane functions, when a guest asks for sub-channels or has broken its ring. Also while
+ * the channel is being revoked; without effect once hooks.released has been called.
  *
  * Context: isr-ok; any thread, also from within on_event.
  */

@@ -192,10 +192,14 @@ static void poll_call_control(struct vmb_host *host)
     for (i = 0; i < host->channel_high; i++) {
         struct vmb_host_channel *channel = &host->channels[i];
 
-        /* Acquire pairs with the release in vmb_host_request_control(). */
+        /*
+         * Acquire pairs with the release in vmb_host_request_control(). Also for a channel that
+         * has been revoked: its device may need it to bring its close about.
+         */
         if (vmb_atomic_load(&channel->control_wanted, VMB_RELAXED) != 0 &&
             vmb_atomic_exchange(&channel->control_wanted, 0, VMB_ACQUIRE) != 0 && channel->in_use &&
-            !channel->withdrawn && channel->hooks != NULL && channel->hooks->control != NULL) {
+            !(channel->withdrawn && channel->detached) && channel->hooks != NULL &&
+            channel->hooks->control != NULL) {
             channel->hooks->control(channel->device, channel);
         }
     }

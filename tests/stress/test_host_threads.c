@@ -4,6 +4,9 @@
  * thread that sends, moves its interrupts to and fro, closes and opens again. Each packet comes
  * back; no event is lost (a guest that waits for one fails after a while); no handler runs twice at
  * once or after `closed`; and once a move has been answered the old VP is interrupted no more.
+ *
+ * Then the same while the host itself is replaced all the time: saved, forgotten, and restored in
+ * other memory, at whatever moment the threads happen to be outside of it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +23,7 @@
 
 #include <vmbus/host.h>
 #include <vmbus/proto/packet.h>
+#include <vmbus/save.h>
 
 enum {
     CHANNELS = 2,
@@ -64,6 +68,11 @@ struct lane {
 
 struct world {
     struct vmb_host *host;
+    pthread_rwlock_t inside; /* Held to write by whoever replaces the host. */
+    bool replace;
+    void *memories[2]; /* Of this host and the next one. */
+    size_t memory_bytes;
+    uint32_t replaced;
     uint8_t *memory;
     struct lane lanes[CHANNELS];
     _Atomic bool done;
@@ -193,8 +202,39 @@ static void echo_closed(void *context, vmb_status reason)
     lane->endpoint = NULL;
 }
 
+static vmb_status echo_save(void *context, struct vmb_host_channel *channel, bool open,
+                            void *buffer, size_t buffer_bytes, size_t *out_bytes)
+{
+    const struct lane *lane = context;
+
+    (void)channel;
+    check(atomic_load(&lane->inside) == 0, "saved under a handler");
+    check(!open || lane->endpoint != NULL, "open or not"); /* Perhaps it is about to be closed. */
+    *out_bytes = sizeof(lane->echoed);
+    if (buffer_bytes < sizeof(lane->echoed)) {
+        return VMB_ERR_TOO_SMALL;
+    }
+    memcpy(buffer, &lane->echoed, sizeof(lane->echoed));
+    return VMB_OK;
+}
+
+static vmb_status echo_restore(void *context, struct vmb_host_channel *channel,
+                               struct vmb_endpoint *endpoint, const void *bytes, size_t byte_count)
+{
+    struct lane *lane = context;
+
+    (void)channel;
+    check(byte_count == sizeof(lane->echoed), "not what was saved");
+    memcpy(&lane->echoed, bytes, sizeof(lane->echoed));
+    lane->endpoint = endpoint;
+    return VMB_OK;
+}
+
 static const struct vmb_driver echo = {
     .name = "echo", .opened = echo_opened, .on_event = echo_event, .closed = echo_closed};
+
+static const struct vmb_host_hooks echo_hooks = {
+    .struct_bytes = sizeof(echo_hooks), .save = echo_save, .restore = echo_restore};
 
 /* ---- The guest ------------------------------------------------------------------------------- */
 
@@ -205,8 +245,15 @@ static void post(struct lane *lane, const struct vmb_message *message)
 
     check(vmb_message_encode(message, VMB_VERSION_5_3, 0, bytes, sizeof(bytes), &count) == VMB_OK,
           "cannot encode");
-    while (vmb_host_on_message(lane->world->host, VMB_CONNECTION_MULTICLIENT, bytes, count) ==
-           VMB_ERR_RETRY) {
+    for (;;) {
+        vmb_status status;
+
+        pthread_rwlock_rdlock(&lane->world->inside);
+        status = vmb_host_on_message(lane->world->host, VMB_CONNECTION_MULTICLIENT, bytes, count);
+        pthread_rwlock_unlock(&lane->world->inside);
+        if (status != VMB_ERR_RETRY) {
+            return;
+        }
         sched_yield();
     }
 }
@@ -232,10 +279,12 @@ static void wait_answer(struct lane *lane, uint32_t number)
 static void guest_doorbell(void *context)
 {
     struct lane *lane = context;
+    vmb_status status;
 
-    check(vmb_host_on_signal(lane->world->host, VMB_HOST_CONNECTION_BASE + lane->relid, 0) ==
-              VMB_OK,
-          "the doorbell is not there");
+    pthread_rwlock_rdlock(&lane->world->inside);
+    status = vmb_host_on_signal(lane->world->host, VMB_HOST_CONNECTION_BASE + lane->relid, 0);
+    pthread_rwlock_unlock(&lane->world->inside);
+    check(status == VMB_OK, "the doorbell is not there");
 }
 
 static void guest_open(struct lane *lane)
@@ -344,12 +393,71 @@ static void *guest_thread(void *context)
     return NULL;
 }
 
+/* ---- The host -------------------------------------------------------------------------------- */
+
+static void make_host(struct world *world, void *memory)
+{
+    struct vmb_host_options options = {.struct_bytes = sizeof(options),
+                                       .vp_count = VPS,
+                                       .channel_limit = CHANNELS,
+                                       .gpadl_page_limit = 100,
+                                       .message_limit = 8};
+    struct vmb_host_platform platform = {.struct_bytes = sizeof(platform),
+                                         .context = world,
+                                         .post_message = post_message,
+                                         .raise_event = raise_event,
+                                         .map_pages = map_pages,
+                                         .unmap_pages = unmap_pages,
+                                         .now_ns = now_ns};
+    uint32_t i;
+
+    check(vmb_host_init(memory, world->memory_bytes, &options, &platform, NULL, &world->host) ==
+              VMB_OK,
+          "no host");
+    for (i = 0; i < CHANNELS; i++) {
+        struct vmb_host_offer_options offer = {.struct_bytes = sizeof(offer),
+                                               .driver = &echo,
+                                               .device = &world->lanes[i],
+                                               .hooks = &echo_hooks,
+                                               .class_id = {{1}},
+                                               .instance_id = {{(uint8_t)(i + 1)}}};
+
+        check(vmb_host_offer(world->host, &offer, NULL) == VMB_OK, "no offer");
+    }
+}
+
+/* Another host in its place. Nobody is inside. */
+static void replace_host(struct world *world)
+{
+    static uint8_t saved[16384];
+    void *old = world->memories[0];
+    size_t bytes = 0;
+    uint32_t i;
+
+    check(vmb_host_save(world->host, saved, sizeof(saved), &bytes) == VMB_OK, "not saved");
+    memset(old, 0xEE, world->memory_bytes);
+    for (i = 0; i < CHANNELS; i++) {
+        world->lanes[i].endpoint = NULL;
+        world->lanes[i].echoed = 0;
+    }
+    make_host(world, world->memories[1]);
+    world->memories[0] = world->memories[1];
+    world->memories[1] = old;
+    check(vmb_host_restore(world->host, saved, bytes, NULL, NULL) == VMB_OK, "not restored");
+    world->replaced++;
+}
+
 static void *run_thread(void *context)
 {
     struct world *world = context;
 
     while (!atomic_load(&world->done)) {
-        if (!vmb_host_run(world->host, 3)) {
+        bool more;
+
+        pthread_rwlock_rdlock(&world->inside);
+        more = vmb_host_run(world->host, 3);
+        pthread_rwlock_unlock(&world->inside);
+        if (!more) {
             sched_yield();
         }
     }
@@ -359,8 +467,14 @@ static void *run_thread(void *context)
 static void *control_thread(void *context)
 {
     struct world *world = context;
+    uint32_t turn = 0;
 
     while (!atomic_load(&world->done)) {
+        if (world->replace && ++turn % 16 == 0) {
+            pthread_rwlock_wrlock(&world->inside);
+            replace_host(world);
+            pthread_rwlock_unlock(&world->inside);
+        }
         if (!vmb_host_poll(world->host)) {
             sched_yield();
         }
@@ -382,7 +496,7 @@ static void guest_connect(struct world *world)
     wait_answer(&world->lanes[0], VMB_MSG_ALL_OFFERS_DELIVERED);
 }
 
-static void every_packet_comes_back_and_no_event_is_lost(void **state)
+static struct world *world_new(bool replace)
 {
     struct vmb_host_options options = {.struct_bytes = sizeof(options),
                                        .vp_count = VPS,
@@ -390,34 +504,45 @@ static void every_packet_comes_back_and_no_event_is_lost(void **state)
                                        .gpadl_page_limit = 100,
                                        .message_limit = 8};
     struct world *world = calloc(1, sizeof(*world));
-    struct vmb_host_platform platform = {.struct_bytes = sizeof(platform),
-                                         .context = world,
-                                         .post_message = post_message,
-                                         .raise_event = raise_event,
-                                         .map_pages = map_pages,
-                                         .unmap_pages = unmap_pages,
-                                         .now_ns = now_ns};
-    size_t bytes = vmb_host_memory_bytes(&options);
-    void *memory = aligned_alloc(64, bytes);
+    pthread_rwlockattr_t attributes;
+    uint32_t i;
+
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&world->inside, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+    world->replace = replace;
+    world->memory = aligned_alloc(VMB_PAGE_BYTES, CHANNELS * RING_PAGES * VMB_PAGE_BYTES);
+    world->memory_bytes = vmb_host_memory_bytes(&options);
+    for (i = 0; i < 2; i++) {
+        world->memories[i] = aligned_alloc(64, world->memory_bytes);
+    }
+    for (i = 0; i < CHANNELS; i++) {
+        world->lanes[i].world = world;
+        world->lanes[i].relid = i + 1;
+        world->lanes[i].rings = world->memory + (size_t)i * RING_PAGES * VMB_PAGE_BYTES;
+    }
+    make_host(world, world->memories[0]);
+    return world;
+}
+
+static void world_free(struct world *world)
+{
+    vmb_host_reset(world->host);
+    assert_int_equal(vmb_host_deinit(world->host), VMB_OK);
+    pthread_rwlock_destroy(&world->inside);
+    free(world->memories[0]);
+    free(world->memories[1]);
+    free(world->memory);
+    free(world);
+}
+
+static void traffic(bool replace)
+{
+    struct world *world = world_new(replace);
     pthread_t guests[CHANNELS], runners[RUNNERS], control;
     uint32_t i;
 
-    (void)state;
-    world->memory = aligned_alloc(VMB_PAGE_BYTES, CHANNELS * RING_PAGES * VMB_PAGE_BYTES);
-    assert_int_equal(vmb_host_init(memory, bytes, &options, &platform, NULL, &world->host), VMB_OK);
-    for (i = 0; i < CHANNELS; i++) {
-        struct lane *lane = &world->lanes[i];
-        struct vmb_host_offer_options offer = {.struct_bytes = sizeof(offer),
-                                               .driver = &echo,
-                                               .device = lane,
-                                               .class_id = {{1}},
-                                               .instance_id = {{(uint8_t)(i + 1)}}};
-
-        lane->world = world;
-        lane->relid = i + 1;
-        lane->rings = world->memory + (size_t)i * RING_PAGES * VMB_PAGE_BYTES;
-        assert_int_equal(vmb_host_offer(world->host, &offer, NULL), VMB_OK);
-    }
     pthread_create(&control, NULL, control_thread, world);
     for (i = 0; i < RUNNERS; i++) {
         pthread_create(&runners[i], NULL, run_thread, world);
@@ -437,17 +562,30 @@ static void every_packet_comes_back_and_no_event_is_lost(void **state)
     for (i = 0; i < CHANNELS; i++) {
         assert_int_equal(world->lanes[i].echoed, OPENS * PACKETS);
     }
-    vmb_host_reset(world->host);
-    assert_int_equal(vmb_host_deinit(world->host), VMB_OK);
-    free(memory);
-    free(world->memory);
-    free(world);
+    if (replace) {
+        print_message("%u hosts\n", world->replaced);
+        assert_true(world->replaced > 10);
+    }
+    world_free(world);
+}
+
+static void every_packet_comes_back_and_no_event_is_lost(void **state)
+{
+    (void)state;
+    traffic(false);
+}
+
+static void host_after_host(void **state)
+{
+    (void)state;
+    traffic(true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_packet_comes_back_and_no_event_is_lost),
+        cmocka_unit_test(host_after_host),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
