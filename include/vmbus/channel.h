@@ -106,9 +106,11 @@ VMB_NODISCARD vmb_status vmb_channel_close(struct vmb_channel *channel, vmb_chan
  * for a while, which is harmless: any VP finds the channel.
  *
  * @retval VMB_OK                    Under way; `done`: VMB_OK, VMB_ERR_REFUSED (the old VP stays),
- *                                   VMB_ERR_GONE (closed or rescinded meanwhile), VMB_ERR_TIMEOUT.
+ *                                   VMB_ERR_GONE (closed or rescinded meanwhile),
+ *                                   VMB_ERR_TIMEOUT (the host may interrupt either VP; see BUSY).
  * @retval VMB_ERR_WRONG_STATE       Not open, or opened without interrupts.
- * @retval VMB_ERR_BUSY              A move is under way: wait for its `done`.
+ * @retval VMB_ERR_BUSY              A move is under way: wait for its `done`. Or one has timed out
+ *                                   and is still unanswered: wait for that, or close and reopen.
  * @retval VMB_ERR_VERSION           The host is older than 4.1: the VP stays.
  * @retval VMB_ERR_INVALID_ARGUMENT  That VP is not started.
  *

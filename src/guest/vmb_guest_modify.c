@@ -2,6 +2,11 @@
 /*
  * Retargeting: moving a channel's interrupts to another VP. Nothing moves in here: whichever VP
  * takes an event finds the channel in the one array, before, during and after.
+ *
+ * An answer names its channel and nothing else. So a move that was not answered in time stays: a
+ * second request could not be told from the first by its answer, and a wrong guess about the VP
+ * that is interrupted loses events when another one is stopped. The late answer ends it, or a
+ * close.
  */
 #include "guest/vmb_guest_state.h"
 
@@ -27,12 +32,28 @@ void vmbi_modify_end(struct vmb_channel *channel, vmb_status status)
     channel->modify_done = NULL;
     channel->modify_deadline_ns = VMB_NEVER;
     if (status == VMB_OK) {
+        /* Without an answer nobody knows when the host is done with the old VP. */
+        if (channel->guest->version < VMB_VERSION_5_3) {
+            channel->guest->vps[channel->target_vp].unfenced = true;
+        }
         channel->target_vp = channel->wanted_vp;
         channel->retargets++;
         vmbi_channel_settle_at(channel);
     }
     if (done != NULL) {
         done(channel->modify_done_context, channel, status);
+    }
+}
+
+void vmbi_modify_timeout(struct vmb_channel *channel)
+{
+    vmb_channel_done done = channel->modify_done;
+
+    channel->modify = MODIFY_LATE;
+    channel->modify_done = NULL;
+    channel->modify_deadline_ns = VMB_NEVER;
+    if (done != NULL) {
+        done(channel->modify_done_context, channel, VMB_ERR_TIMEOUT);
     }
 }
 
@@ -78,7 +99,7 @@ void vmbi_on_modify_response(struct vmb_guest *guest,
 {
     struct vmb_channel *channel = vmb_guest_relid2channel(guest, response->relid);
 
-    if (channel == NULL || channel->modify != MODIFY_ASKED) {
+    if (channel == NULL || (channel->modify != MODIFY_ASKED && channel->modify != MODIFY_LATE)) {
         vmbi_unexpected(guest, VMB_MSG_MODIFY_CHANNEL_RESPONSE, response->relid);
         return;
     }

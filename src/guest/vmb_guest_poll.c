@@ -214,7 +214,7 @@ static uint64_t poll_channel_timeouts(struct vmb_guest *guest, uint64_t now_ns,
         }
         if (channel->modify_deadline_ns <= now_ns) {
             guest->counters.requests_timed_out++;
-            vmbi_modify_end(channel, VMB_ERR_TIMEOUT);
+            vmbi_modify_timeout(channel);
         }
         if (channel->phase == PHASE_OPEN_ASKING && channel->deadline_ns <= now_ns) {
             guest->counters.requests_timed_out++;

@@ -100,7 +100,8 @@ enum pause_state {
 enum modify_state {
     MODIFY_NONE = 0,
     MODIFY_QUEUED,
-    MODIFY_ASKED
+    MODIFY_ASKED,
+    MODIFY_LATE /* Not answered in time, and told so: the host may interrupt either VP. */
 };
 
 /*
@@ -195,6 +196,7 @@ struct guest_vp {
 
     /* control */
     uint8_t service; /* enum vp_service */
+    bool unfenced;   /* Channels have moved away, and no answer of the host came after that. */
     bool gives;      /* While rebalancing: it may still have a channel to give away, */
     uint64_t load;   /* and the recent interrupts of its channels. */
 
@@ -251,9 +253,9 @@ struct vmb_guest {
     struct vmb_gpadl *gpadls;
     struct vmb_tl_connect *tl_connects;
     uint32_t stopping_vp; /* VMB_VP_NONE if none is. */
-    bool stop_fenced;
+    bool stop_fencing;    /* A fence has been sent for this stop, */
+    bool stop_fenced;     /* and answered. */
     vmb_status stop_status;
-    struct vmb_channel *stop_moved; /* One that was moved away. */
     void (*stop_done)(void *context, uint32_t vp, vmb_status status);
     void *stop_context;
     struct vmb_gpadl fence_gpadl;
@@ -400,6 +402,7 @@ void vmbi_channel_drop(struct vmb_channel *channel);
 /* vmb_guest_modify.c */
 void vmbi_channel_settle_at(struct vmb_channel *channel);
 void vmbi_modify_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_modify_timeout(struct vmb_channel *channel);
 void vmbi_modify_end(struct vmb_channel *channel, vmb_status status);
 void vmbi_on_modify_response(struct vmb_guest *guest,
                              const struct vmb_msg_modify_channel_response *response);

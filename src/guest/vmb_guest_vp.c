@@ -136,7 +136,7 @@ vmb_status vmb_guest_vp_stop(struct vmb_guest *guest, uint32_t vp, vmb_guest_vp_
     guest->stop_done = done;
     guest->stop_context = done_context;
     guest->stop_status = VMB_OK;
-    guest->stop_moved = NULL;
+    guest->stop_fencing = false;
     guest->stop_fenced = false;
     guest->vps[vp].service = VP_STOPPING; /* From here on nothing new is sent there. */
     return VMB_OK;
@@ -147,9 +147,8 @@ static void vp_moved(void *context, struct vmb_channel *channel, vmb_status stat
 {
     struct vmb_guest *guest = context;
 
-    if (status == VMB_OK) {
-        guest->stop_moved = channel;
-    } else if (status != VMB_ERR_GONE) {
+    (void)channel;
+    if (status != VMB_OK && status != VMB_ERR_GONE) {
         guest->stop_status = status; /* Its events may go on arriving there. */
     }
 }
@@ -173,6 +172,8 @@ static bool vp_move_channels(struct vmb_guest *guest)
             if (vmb_channel_set_target_vp(channel, other, vp_moved, guest) != VMB_OK) {
                 guest->stop_status = VMB_ERR_VERSION;
             }
+        } else if (channel->modify == MODIFY_LATE) {
+            guest->stop_status = VMB_ERR_TIMEOUT; /* To here or from here: nobody knows. */
         } else if (channel->phase == PHASE_OPEN_SHARING) {
             /* The host has not been told of a VP yet. */
             channel->target_vp = vmb_guest_choose_vp(guest, channel, NULL, NULL, 0);
@@ -183,13 +184,9 @@ static bool vp_move_channels(struct vmb_guest *guest)
 
 static void vp_fence_torn_down(void *context, struct vmb_gpadl *gpadl, vmb_status status)
 {
-    struct vmb_guest *guest = context;
-
+    (void)context;
     (void)gpadl;
     (void)status; /* One page that stays the bus's in any case. */
-    if (guest->stopping_vp != VMB_VP_NONE) {
-        guest->stop_fenced = true;
-    }
 }
 
 /* The host has answered what came after the moves: it has done them. */
@@ -197,31 +194,53 @@ static void vp_fence_answered(void *context, struct vmb_gpadl *gpadl, vmb_status
 {
     struct vmb_guest *guest = context;
 
-    if (status == VMB_ERR_TIMEOUT || status == VMB_ERR_PLATFORM) {
-        guest->stop_status = status;
+    if (guest->stop_fencing) { /* Else it is the late end of a fence of an earlier stop. */
+        guest->stop_fenced = status == VMB_OK || status == VMB_ERR_REFUSED;
+        if (status == VMB_ERR_TIMEOUT || status == VMB_ERR_PLATFORM) {
+            guest->stop_status = status;
+        }
     }
     if (vmb_channel_gpadl_teardown(gpadl, vp_fence_torn_down, guest) != VMB_OK) {
-        vp_fence_torn_down(guest, gpadl, status); /* Refused: that was an answer too. */
+        vp_fence_torn_down(guest, gpadl, status);
     }
+}
+
+/* A channel to talk about with the host; which one makes no difference. */
+static struct vmb_channel *vp_fence_channel(struct vmb_guest *guest)
+{
+    struct vmb_channel *channel;
+    uint32_t cursor = 0;
+
+    while ((channel = vmb_guest_next_channel(guest, &cursor)) != NULL && channel->rescinded) {
+    }
+    return channel;
 }
 
 /*
  * Before 5.3 a move has no answer. The host handles messages in order, so the answer to one that
- * comes after the moves says that they are done: share a page of ours and take it back.
+ * comes after the moves says that they are done: share a page of ours and take it back. Moves count
+ * that were made before the VP was to be stopped.
  */
 static bool vp_fence(struct vmb_guest *guest)
 {
-    struct vmb_channel *channel = guest->stop_moved;
+    struct guest_vp *vp = &guest->vps[guest->stopping_vp];
+    struct vmb_channel *channel;
 
-    if (guest->stop_fenced || guest->version >= VMB_VERSION_5_3) {
+    if (guest->version >= VMB_VERSION_5_3 || !vp->unfenced) {
         return true;
     }
     if (guest->fence_gpadl.state != GPADL_NONE) {
         return false; /* Under way. */
     }
-    if (channel == NULL || channel->phase == PHASE_FREE || channel->rescinded) {
-        return true; /* Nothing moved, or what moved is gone. */
+    if (guest->stop_fenced) {
+        vp->unfenced = false; /* Nothing has come to this VP since. */
+        return true;
     }
+    channel = vp_fence_channel(guest);
+    if (channel == NULL) {
+        return true; /* What moved is gone, and events are owed to nobody. */
+    }
+    guest->stop_fencing = true;
     guest->fence_range.byte_count = VMB_PAGE_BYTES;
     guest->fence_range.first_gpn = guest->contact_pages.first_gpn;
     if (vmbi_gpadl_create(channel, &guest->fence_gpadl, &guest->fence_range, 1, vp_fence_answered,

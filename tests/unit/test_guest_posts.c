@@ -179,16 +179,16 @@ static void a_retarget_changes_nothing(void **state)
     assert_int_equal(vmb_channel_target_vp(channel), 0);
 }
 
-static void a_move_that_was_never_answered_does_not_hold_its_vp(void **state)
+static void a_move_that_was_never_answered_may_have_been_made(void **state)
 {
     (void)state;
     (void)rig_open(&rig, 1, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_channel_set_target_vp(rig.offered[0], 2, NULL, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
-    rig_pass(&rig, 11000000000u); /* Not answered: still on VP 0. */
+    rig_pass(&rig, 11000000000u); /* Not answered: VP 0 or VP 2. */
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, vp_told, NULL), VMB_OK);
     rig_poll(&rig);
-    assert_int_equal(told_status, VMB_OK);
+    assert_int_equal(told_status, VMB_ERR_TIMEOUT);
 }
 
 /* Version 5.0, a channel on VP 2, which begins to stop: its move is posted. */
@@ -394,7 +394,7 @@ int main(void)
         TEST(a_result_for_an_open_that_was_not_asked_is_nobodys),
         TEST(a_close_loses_the_rings),
         TEST(a_retarget_changes_nothing),
-        TEST(a_move_that_was_never_answered_does_not_hold_its_vp),
+        TEST(a_move_that_was_never_answered_may_have_been_made),
         TEST(a_fence_that_cannot_be_posted_keeps_the_vp),
         TEST(a_fence_that_is_never_answered_keeps_the_vp),
         TEST(a_fence_is_no_matter_when_the_bus_is_left),

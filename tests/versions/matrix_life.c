@@ -127,7 +127,9 @@ static vmb_status life_move_unanswered(struct pair *pair, const struct matrix_co
         return status;
     }
     device->done_count = 0;
-    MATRIX_HOLDS(vmb_channel_set_target_vp(device->channel, 3, NULL, NULL) == VMB_OK);
+    /* The answer names no VP: while one may still come there is no second request. */
+    MATRIX_HOLDS(vmb_channel_set_target_vp(device->channel, 3, NULL, NULL) ==
+                 (column->version >= VMB_VERSION_5_3 ? VMB_ERR_BUSY : VMB_OK));
     MATRIX_HOLDS(pair_close(pair, 0) == VMB_OK); /* Does not wait for the answer either. */
     return VMB_OK;
 }
