@@ -57,7 +57,9 @@ static void bus_open(struct vmb_channel *channel, struct device *device)
         .done = on_opened,
         .done_context = device,
     };
-    vmb_status status = vmb_channel_open(channel, &options);
+    vmb_status status = device->open != NULL
+                            ? device->open(channel, options.target_vp, on_opened, device)
+                            : vmb_channel_open(channel, &options);
 
     bus.under_way++;
     if (status != VMB_OK) {
@@ -93,7 +95,7 @@ void bus_reopen(void)
 static void on_offered(void *context, struct vmb_channel *channel)
 {
     const struct vmb_msg_offer *offer = vmb_channel_offer(channel);
-    struct device *device = devices_claim(&offer->interface_guid);
+    struct device *device = devices_claim(offer);
     char instance[VMB_GUID_TEXT_BYTES];
 
     (void)context;

@@ -6,6 +6,7 @@
 #include <vmbus/proto/guid.h>
 
 #include "balloon.h"
+#include "disk.h"
 #include "services.h"
 #include "traffic.h"
 
@@ -15,7 +16,8 @@ enum device_index {
     DEVICE_TIMESYNC,
     DEVICE_BALLOON,
     DEVICE_TRAFFIC,
-    DEVICE_COUNT
+    DEVICE_DISK, /* A channel each. */
+    DEVICE_COUNT = DEVICE_DISK + DISK_CHANNELS
 };
 
 static struct services services;
@@ -23,6 +25,21 @@ static struct balloon balloon;
 static struct vmb_traffic_guest traffic;
 
 static struct device devices[DEVICE_COUNT];
+
+static void devices_init_disk(void)
+{
+    struct vmb_stor_guest *disk = disk_init();
+    uint16_t i;
+
+    for (i = 0; i < DISK_CHANNELS; i++) {
+        devices[DEVICE_DISK + i] = (struct device){
+            .driver = vmb_stor_guest_driver(),
+            .instance = vmb_stor_guest_device(disk, i),
+            .sub_channel = i,
+            .open = disk_open,
+        };
+    }
+}
 
 void devices_init(void)
 {
@@ -48,14 +65,16 @@ void devices_init(void)
         .driver = vmb_traffic_guest_driver(),
         .instance = &traffic,
     };
+    devices_init_disk();
 }
 
-struct device *devices_claim(const struct vmb_guid *class_id)
+struct device *devices_claim(const struct vmb_msg_offer *offer)
 {
     size_t i;
 
     for (i = 0; i < DEVICE_COUNT; i++) {
-        if (!devices[i].taken && vmb_guid_equal(&devices[i].driver->class_id, class_id)) {
+        if (!devices[i].taken && devices[i].sub_channel == offer->subchannel_index &&
+            vmb_guid_equal(&devices[i].driver->class_id, &offer->interface_guid)) {
             devices[i].taken = true;
             return &devices[i];
         }
@@ -73,7 +92,8 @@ void devices_moved(void)
 bool devices_settled(void)
 {
     return (!devices[DEVICE_BALLOON].taken || balloon_settled(&balloon)) &&
-           (!devices[DEVICE_TRAFFIC].taken || traffic_settled(&traffic));
+           (!devices[DEVICE_TRAFFIC].taken || traffic_settled(&traffic)) &&
+           (!devices[DEVICE_DISK].taken || disk_settled());
 }
 
 bool devices_await_shutdown(void)
@@ -99,5 +119,8 @@ void devices_say(void)
     }
     if (devices[DEVICE_TRAFFIC].taken) {
         traffic_say(&traffic);
+    }
+    if (devices[DEVICE_DISK].taken) {
+        disk_say();
     }
 }

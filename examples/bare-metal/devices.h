@@ -8,20 +8,24 @@
 
 #include <stdbool.h>
 
-#include <vmbus/driver.h>
+#include <vmbus/channel.h>
 
 /** A driver and its one instance. */
 struct device {
     const struct vmb_driver *driver;
     void *instance;
+    uint16_t sub_channel; /* Index of the channel; 0: the device's first, or only one. */
+    /* How to open it; NULL: as any channel, with driver and instance. */
+    vmb_status (*open)(struct vmb_channel *channel, uint32_t vp, vmb_channel_done done,
+                       void *context);
     bool taken; /* By a channel. */
 };
 
 /** Make the instances ready. Once, before the first offer. */
 void devices_init(void);
 
-/** Take the device for an offer of that class; NULL if there is none, or it is taken. */
-struct device *devices_claim(const struct vmb_guid *class_id);
+/** Take the device for an offer; NULL if there is none, or it is taken. */
+struct device *devices_claim(const struct vmb_msg_offer *offer);
 
 /** Channels stay where they are from now on: traffic that went on for their sake may end. */
 void devices_moved(void);

@@ -6,7 +6,7 @@
  * other, talks to it, leaves the bus and switches the machine off. With a shutdown device it stays
  * until the host says so. Words on the command line: "stay" (stay in any case), "go" (never
  * stay), "reopen" (close every device and open it once more), "move" (send channels from VP to VP
- * meanwhile), and those of trial.h.
+ * meanwhile), "write" (write to the disk, too), and those of trial.h.
  */
 #include <vmbus/hv.h>
 
