@@ -32,7 +32,8 @@ or else in an emulated one. Its output comes out as it is written; its exit stat
 
 Exit status: the command's; 124 after a time-out; 125 if the rig itself failed.
 Environment: NESTED=always never uses this machine's own KVM; VMBUS_INTEROP_CACHE is where parts that
-were fetched once are kept (default build-interop); DEBIAN_MIRROR names a mirror.
+were fetched once are kept (default build-interop); DEBIAN_MIRROR names a mirror; L1_WORDS are added
+to the command line of the emulated machine's kernel.
 
 Example: a guest under QEMU's VMBus host
   nested.sh --qemu 7.2 --add build/vmbus-guest.elf -- qemu-system-x86_64 -accel kvm ...
@@ -125,12 +126,10 @@ run_nested() {
     archives=("$l1/base.cpio.gz" ${qemu:+"$qemu/qemu.cpio.gz"} "$work/job.cpio.gz")
     cat "${archives[@]}" >"$work/initrd" # The kernel unpacks one after the other.
     : >"$work/back"
-    # The emulated TSCs agree; without a word, L1 finds them in disagreement once its CPUs are slowed
-    # down, takes another clock, and its guests leave at each look at theirs.
     timeout -k 5 "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm -machine q35 \
         -smp "$cpus" -m "$memory" -display none -vga none -nodefaults -no-user-config -no-reboot \
         -serial stdio -serial "file:$work/back" -kernel "$l1/vmlinuz" -initrd "$work/initrd" \
-        -append "console=ttyS0 rdinit=/init panic=-1 mitigations=off tsc=reliable quiet loglevel=3" \
+        -append "console=ttyS0 rdinit=/init panic=-1 mitigations=off quiet loglevel=3 ${L1_WORDS-}" \
         </dev/null || status=$?
     if ((status == 124 || status == 137)); then
         say "no end after $timeout s"
