@@ -39,6 +39,7 @@ static vmb_status pages_take(struct pair *pair, uint32_t count, enum pair_page k
             out->first_gpn = PAIR_FIRST_GPN + first;
             out->page_count = count;
             out->owner = NULL;
+            pair->last_share = *out;
             return VMB_OK;
         }
     }
@@ -241,6 +242,7 @@ static void raise_in(struct pair *pair, uint32_t which, uint32_t vp, uint8_t sin
     if (vp >= PAIR_VPS) {
         return;
     }
+    pair->raised_on[vp]++;
     if (pair->off[vp]) {
         pair->lost_events++;
         return;
@@ -531,6 +533,9 @@ void pair_pump(struct pair *pair)
 
         some = (!pair->host_stopped && pair_step_host(pair)) || some;
         quiet = some ? 0 : quiet + 1;
+        if (pair->between != NULL) {
+            pair->between(pair);
+        }
     }
     if (turns == PAIR_TURNS) {
         fail_msg("guest and host keep each other busy without end");
@@ -606,6 +611,7 @@ void pair_free(struct pair *pair)
     uint32_t i;
 
     pair->passes = NULL;
+    pair->between = NULL;
     pair->guest_stopped = false;
     if (vmb_guest_version(pair->guest) != 0) {
         (void)pair_unload(pair);

@@ -33,7 +33,7 @@ enum {
     PAIR_DEVICES = 8,
     PAIR_RING_PAGES = 2,
     PAIR_WINDOW = 8, /* Packets under way in each device. */
-    PAIR_DEFAULT_WORDS = 8
+    PAIR_PAYLOAD = 8192
 };
 
 enum pair_page {
@@ -68,6 +68,7 @@ struct pair_device {
     struct vmb_channel *channel;
     struct vmb_endpoint *endpoint;
     uint64_t sent, received, wanted;
+    uint32_t payload_bytes; /* Of a packet, at least 8; 0: 8. */
     bool corrupt;
     uint32_t opened, closed;
     vmb_status closed_reason;
@@ -106,10 +107,17 @@ struct pair {
     bool host_stopped;
     uint64_t now_ns;
 
+    uint32_t ring_pages;         /* Data pages of each ring; 0: PAIR_RING_PAGES. */
+    struct vmb_pages last_share; /* Where the rings of the channel that was opened last are. */
+    bool keep_rescinded;         /* The guest's user holds on to what is rescinded. */
+    /* Called between two steps of the pump: what a hook may not do while it is inside. */
+    void (*between)(struct pair *pair);
+
     /* What passed. */
     uint32_t passed[2][VMB_MSG_LAST + 1];
     uint32_t lost_events; /* Raised on a VP that is off. */
     uint32_t signals[2], raised[2];
+    uint32_t raised_on[PAIR_VPS];
     uint32_t stray_signals; /* With an id that is no channel's. */
     uint32_t trouble;       /* Pages used that must not be. */
     /* Sees each message before it is delivered; false: it never arrives. */

@@ -4,6 +4,11 @@
 
 #define PAIR_LONG_NS 10000000000u /* Longer than every time-out. */
 
+static uint32_t device_payload(const struct pair_device *device)
+{
+    return device->payload_bytes != 0 ? device->payload_bytes : (uint32_t)sizeof(uint64_t);
+}
+
 /* ---- The host's end: echo ---------------------------------------------------------------------
  */
 
@@ -17,14 +22,16 @@ static void echo_opened(void *context, struct vmb_endpoint *endpoint)
 
 static void echo_event(void *context)
 {
+    static uint8_t payload[PAIR_PAYLOAD];
     struct pair_device *device = context;
     struct vmb_packet packet;
-    uint64_t word;
+    uint32_t bytes = device_payload(device);
 
     /* Room for the answer first: one that cannot be sent is not read. */
-    while (vmb_endpoint_wait_space(device->host_endpoint, sizeof(word)) == VMB_OK &&
-           vmb_endpoint_receive(device->host_endpoint, &word, sizeof(word), &packet) == VMB_OK) {
-        if (vmb_endpoint_send(device->host_endpoint, &word, sizeof(word), 0, false) != VMB_OK) {
+    while (vmb_endpoint_wait_space(device->host_endpoint, bytes) == VMB_OK &&
+           vmb_endpoint_receive(device->host_endpoint, payload, sizeof(payload), &packet) ==
+               VMB_OK) {
+        if (vmb_endpoint_send(device->host_endpoint, payload, bytes, 0, false) != VMB_OK) {
             device->corrupt = true;
         }
         device->echoed++;
@@ -140,13 +147,16 @@ void pair_offer_again(struct pair *pair)
 
 static void count_send(struct pair_device *device)
 {
+    static uint8_t payload[PAIR_PAYLOAD];
+    uint32_t bytes = device_payload(device);
+
     while (device->endpoint != NULL && device->sent < device->wanted &&
            device->sent - device->received < PAIR_WINDOW) {
-        uint64_t word = device->sent;
-
-        if (vmb_endpoint_send(device->endpoint, &word, sizeof(word), 0, false) == VMB_OK) {
+        memset(payload, (int)(device->sent & 0xFF), bytes);
+        memcpy(payload, &device->sent, sizeof(device->sent));
+        if (vmb_endpoint_send(device->endpoint, payload, bytes, 0, false) == VMB_OK) {
             device->sent++;
-        } else if (vmb_endpoint_wait_space(device->endpoint, sizeof(word)) != VMB_OK) {
+        } else if (vmb_endpoint_wait_space(device->endpoint, bytes) != VMB_OK) {
             return; /* An event follows. */
         }
     }
@@ -163,12 +173,18 @@ static void count_opened(void *context, struct vmb_endpoint *endpoint)
 
 static void count_event(void *context)
 {
+    static uint8_t payload[PAIR_PAYLOAD];
     struct pair_device *device = context;
+    uint32_t bytes = device_payload(device);
     struct vmb_packet packet;
     uint64_t word;
 
-    while (vmb_endpoint_receive(device->endpoint, &word, sizeof(word), &packet) == VMB_OK) {
-        device->corrupt = device->corrupt || word != device->received;
+    while (vmb_endpoint_receive(device->endpoint, payload, sizeof(payload), &packet) == VMB_OK) {
+        memcpy(&word, payload, sizeof(word));
+        if (word != device->received || packet.payload_bytes < bytes ||
+            (bytes > sizeof(word) && payload[bytes - 1] != (uint8_t)device->received)) {
+            device->corrupt = true;
+        }
         device->received++;
     }
     vmb_endpoint_release(device->endpoint);
@@ -271,7 +287,7 @@ static void told_rescinded(void *context, struct vmb_channel *channel)
         device->rescinded++;
         device->channel = NULL;
     }
-    if (vmb_channel_let_go(channel) != VMB_OK) {
+    if (!pair->keep_rescinded && vmb_channel_let_go(channel) != VMB_OK) {
         pair->kept++;
     }
 }
@@ -390,7 +406,8 @@ vmb_status pair_open_begin(struct pair *pair, uint32_t number, uint32_t vp, bool
     }
     options.driver = &count_drivers[number % 2];
     options.device = device;
-    options.tx_pages = options.rx_pages = PAIR_RING_PAGES;
+    options.tx_pages = options.rx_pages =
+        pair->ring_pages != 0 ? pair->ring_pages : PAIR_RING_PAGES;
     options.target_vp = vp;
     options.monitored = monitored;
     options.done = pair_done;
