@@ -228,6 +228,7 @@ static void vmm_stop(struct vmm *vmm)
     while (!vmm_bus_is_idle(&vmm->bus)) {
         vmm_step(vmm);
     }
+    vmm_devices_forgive(&vmm->devices);
     vmm_terminal_pump(&vmm->terminal);
 }
 

@@ -182,6 +182,10 @@ static json_t *answer_wanted(struct vmm *vmm, const json_t *request, bool wanted
     if (device == NULL) {
         return vmm_control_error("there is no such device");
     }
+    if (wanted && device->shunned) {
+        device->shunned = false;
+        return answer_ok();
+    }
     if (device->wanted == wanted) {
         return vmm_control_error(wanted ? "the device is offered already"
                                         : "the device is not offered");

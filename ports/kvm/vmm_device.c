@@ -48,15 +48,18 @@ static void device_revoke(struct vmm_device *device)
 
 static void device_offer_or_revoke(struct vmm_devices *devices, struct vmm_device *device)
 {
+    bool wanted;
+
     if (device->failed) {
-        device->wanted = false; /* A guest that does this once does it again. */
+        device->shunned = true; /* A guest that does this once does it again. */
     }
-    if (device->wanted && device->channel == NULL) {
+    wanted = device->wanted && !device->shunned;
+    if (wanted && device->channel == NULL) {
         /* While the guest still holds on to its last channel, it is tried again later. */
         if (vmb_host_offer(devices->host, &device->offer, &device->channel) != VMB_OK) {
             device->channel = NULL;
         }
-    } else if (!device->wanted && device->channel != NULL) {
+    } else if (!wanted && device->channel != NULL) {
         device_revoke(device);
     }
 }
@@ -94,6 +97,15 @@ uint64_t vmm_devices_work(struct vmm_devices *devices)
         soonest = deadline < soonest ? deadline : soonest;
     }
     return soonest;
+}
+
+void vmm_devices_forgive(struct vmm_devices *devices)
+{
+    struct vmm_device *device;
+
+    for (device = devices->first; device != NULL; device = device->next) {
+        device->shunned = false;
+    }
 }
 
 void vmm_devices_deinit(struct vmm_devices *devices)

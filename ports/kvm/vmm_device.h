@@ -27,6 +27,7 @@ struct vmm_device {
     bool wanted;                      /* On the bus, or as soon as it can be offered again. */
     bool revoking;
     bool failed;        /* The guest broke its ring: it is taken off the bus. */
+    bool shunned;       /* For that, until the machine starts again or somebody offers it. */
     uint64_t kicked_ns; /* The deadline for which it was kicked last. */
 };
 
@@ -40,6 +41,9 @@ void vmm_devices_add(struct vmm_devices *devices, struct vmm_device *device);
 
 /* Offer, revoke and kick what is due. Returns when to call again. */
 uint64_t vmm_devices_work(struct vmm_devices *devices);
+
+/* The machine starts again: whatever its last guest broke, the next one has not. */
+void vmm_devices_forgive(struct vmm_devices *devices);
 
 /* Take every device off the bus and free it. No guest is connected. */
 void vmm_devices_deinit(struct vmm_devices *devices);

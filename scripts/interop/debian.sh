@@ -81,16 +81,19 @@ debian_unpack() {
     debian_apt apt-get "$suite" clean
 }
 
-# debian_unpack_one FOLDER SUITE PACKAGE: the package alone.
+# debian_unpack_one FOLDER SUITE PACKAGE: the package alone. It is kept, for another part to unpack.
 debian_unpack_one() {
-    local folder=$1 suite=$2 package=$3 temporary
-    say "fetching $package of $suite"
-    temporary=$(mktemp -d "$interop_cache/deb.XXXXXX")
-    debian_apt apt-cache "$suite" policy "$package" >/dev/null # Sets the root up.
-    (cd "$temporary" && debian_apt apt-get "$suite" download "$package" >/dev/null) ||
-        die "Debian's $suite did not give $package"
-    dpkg -x "$temporary"/*.deb "$folder"
-    rm -rf "$temporary"
+    local folder=$1 suite=$2 package=$3 kept=$interop_cache/debs/$2/$3 temporary
+    if [[ ! -d $kept ]]; then
+        say "fetching $package of $suite"
+        mkdir -p "${kept%/*}"
+        temporary=$(mktemp -d "$kept.XXXXXX")
+        debian_apt apt-cache "$suite" policy "$package" >/dev/null # Sets the root up.
+        (cd "$temporary" && debian_apt apt-get "$suite" download "$package" >/dev/null) ||
+            die "Debian's $suite did not give $package"
+        mv "$temporary" "$kept"
+    fi
+    dpkg -x "$kept"/*.deb "$folder"
 }
 
 # debian_kernel SUITE: the name of the package with the newest kernel image.
