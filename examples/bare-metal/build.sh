@@ -1,32 +1,33 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Build the bare-metal guest: examples/bare-metal/build.sh [OUT_DIR]   (default: build)
+# Build the bare-metal guest: examples/bare-metal/build.sh [OUT_DIR [FOLDER NAME]]
 #
-# Writes OUT_DIR/vmbus-guest.elf, for `qemu-system-x86_64 -kernel` and every other loader of PVH
+# Writes OUT_DIR/vmbus-guest.elf (default: build), or OUT_DIR/NAME.elf of the sources in FOLDER, for `qemu-system-x86_64 -kernel` and every other loader of PVH
 # images. This is all that an embedder's build does: compile the files of three lists, link. Takes
 # CC and CFLAGS from the environment; does nothing if the image is newer than all of it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 out=${1:-build}
-image=$out/vmbus-guest.elf
-objects=$out/bare-metal
+folder=${2:-examples/bare-metal}
+image=$out/${3:-vmbus-guest}.elf
+objects=$out/${folder##*/}
 read -ra cc <<<"${CC:-gcc}"
 read -ra cflags <<<"${CFLAGS--O2 -g}"
 
 # No red zone: interrupts use the same stack. General registers only: their handlers save no others.
 flags=(-std=c11 -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=small -fno-pie
     -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
-    -DVMB_DEBUG -Iinclude -Isrc -Iports/x86_64 -Iexamples/bare-metal
+    -DVMB_DEBUG -Iinclude -Isrc -Iports/x86_64 -Iexamples/bare-metal "-I$folder"
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes "${cflags[@]}")
 
-lists=(sources.list ports/x86_64/sources.list examples/bare-metal/sources.list)
+lists=(sources.list ports/x86_64/sources.list "$folder/sources.list")
 mapfile -t sources < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "${lists[@]}")
 
 settings="${cc[*]} ${flags[*]} ${sources[*]}"
 if [[ -f $image && -f $objects/settings && $(<"$objects/settings") == "$settings" &&
-    -z $(find include src ports/x86_64 examples/bare-metal -newer "$image" -print -quit) ]]; then
+    -z $(find include src ports/x86_64 examples/bare-metal "$folder" -newer "$image" -print -quit) ]]; then
     exit
 fi
 
