@@ -136,8 +136,10 @@ static void misbehave(void)
         x86_smp_call(x86_smp_cpu(cpu), elsewhere, NULL);
     }
     say("registers of other CPUs");
-    evil_flood(6000);
+    evil_flood(6000, false);
     say("flood");
+    evil_flood(6000, true);
+    say("flood of a guest that wants no answers");
 }
 
 void x86_main(void)

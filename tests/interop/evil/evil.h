@@ -7,6 +7,7 @@
 #ifndef EVIL_H
 #define EVIL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <vmbus/proto/message.h>
@@ -50,8 +51,8 @@ void evil_synic(uint32_t count);
 /** Messages: noise, and good ones with numbers that are not. */
 void evil_messages(uint32_t count);
 
-/** Messages without end, without taking a single one that comes back. */
-void evil_flood(uint32_t count);
+/** Messages without end, without taking a single one that comes back, or after asking for none. */
+void evil_flood(uint32_t count, bool paused);
 
 /** Memory that is not there, or is shared twice; lists that are longer or shorter than they say. */
 void evil_gpadls(uint32_t count);

@@ -73,7 +73,7 @@ static uint64_t calls_message(void)
     header[1] = 0;
     header[2] = evil_random(8) == 0 ? (uint32_t)evil_number() : 1;
     header[3] = evil_random(8) == 0 ? (uint32_t)evil_number() : evil_random(260);
-    header[4] = 17u + evil_random(16); /* No Unload: see evil_messages.c. */
+    header[4] = 17u + evil_random(10); /* Not those that evil_messages.c leaves out. */
     return (uintptr_t)page;
 }
 

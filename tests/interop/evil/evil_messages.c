@@ -51,13 +51,11 @@ static uint32_t messages_noise(uint8_t bytes[MESSAGES_BYTES])
     return byte_count;
 }
 
-/*
- * Not these two: the one ends the library's connection in the midst of the trial, the other names
- * other monitor pages; both are what any guest may do.
- */
+/* Not these, which any guest may send: they would end or silence the trial in its midst. */
 static bool messages_harmless(uint8_t number)
 {
-    return number == VMB_MSG_UNLOAD || number == VMB_MSG_INITIATE_CONTACT;
+    return number == VMB_MSG_UNLOAD || number == VMB_MSG_INITIATE_CONTACT ||
+           number == VMB_MSG_PAUSE;
 }
 
 void evil_messages(uint32_t count)
@@ -78,12 +76,16 @@ void evil_messages(uint32_t count)
     evil_drain();
 }
 
-void evil_flood(uint32_t count)
+void evil_flood(uint32_t count, bool paused)
 {
+    static const uint8_t pause[8] = {VMB_MSG_PAUSE};
     struct vmb_message message = {.number = VMB_MSG_MODIFY_CHANNEL};
     uint64_t flags = x86_irq_save(); /* So that nothing takes an answer. */
     uint32_t i;
 
+    if (paused) {
+        evil_post_bytes(VMB_CONNECTION_MULTICLIENT, pause, sizeof(pause));
+    }
     for (i = 0; i < count; i++) {
         message.number = evil_random(2) == 0 ? VMB_MSG_MODIFY_CHANNEL : VMB_MSG_REQUEST_OFFERS;
         message.u.modify_channel = (struct vmb_msg_modify_channel){
