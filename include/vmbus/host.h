@@ -177,6 +177,7 @@ struct vmb_host_counters {
     uint64_t gpadls_refused;     /**< Bad shape (G), no room, or no memory behind it. */
     uint64_t modifies_refused;   /**< Wrong state or VP, or one under way (G). */
     uint64_t signals_unknown;    /**< Doorbells with an id that belongs to no channel. */
+    uint64_t stuck;              /**< Channels found hanging; see <vmbus/host_stuck.h>. */
     uint64_t lines_suppressed;   /**< Log lines that the rate limit swallowed. */
     uint32_t gpadl_words_in_use; /**< Now, of options.gpadl_page_limit. */
     uint32_t gpadls_in_use;      /**< Now. */

@@ -123,7 +123,7 @@ static json_t *answer_bus(const struct vmm *vmm)
     uint32_t version = vmb_host_version(vmm->bus.host);
 
     vmb_host_read_counters(vmm->bus.host, &counters);
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "version",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "version",
                      version != VMB_VERSION_NONE ? vmb_version_name(version) : "none",
                      "messages_received", (json_int_t)counters.messages_received, "messages_posted",
                      (json_int_t)counters.messages_posted, "messages_malformed",
@@ -134,7 +134,7 @@ static json_t *answer_bus(const struct vmm *vmm)
                      (json_int_t)counters.post_retries, "contacts", (json_int_t)counters.contacts,
                      "gpadls", (json_int_t)counters.gpadls_in_use, "gpadls_refused",
                      (json_int_t)counters.gpadls_refused, "opens_refused",
-                     (json_int_t)counters.opens_refused);
+                     (json_int_t)counters.opens_refused, "stuck", (json_int_t)counters.stuck);
 }
 
 static const char *answer_life(const struct vmm *vmm, uint64_t *out_beats)

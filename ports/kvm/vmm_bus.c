@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "ports/kvm/vmm_bus.h"
 
+#include <vmbus/host_stuck.h>
+
 #include <stdlib.h>
 #include <unistd.h>
 
 #define BUS_ALIGN      64u
 #define BUS_RUN_BUDGET 256u
+#define BUS_STUCK_NS   2000000000u /* The heartbeat wakes the loop that often. */
 
 /* ---- What the host library asks for ---------------------------------------------------------- */
 
@@ -219,6 +222,17 @@ uint32_t vmm_bus_redirected(const struct vmm_bus *bus, uint32_t relid)
 
 /* ---- Work ------------------------------------------------------------------------------------ */
 
+/* When the loop is awake anyway: a lost signal is made good, counted and said in the log. */
+static void bus_look_for_stuck(struct vmm_bus *bus)
+{
+    uint64_t now = vmm_now_ns();
+
+    if (now - bus->looked_ns >= BUS_STUCK_NS) {
+        bus->looked_ns = now;
+        (void)vmb_host_check_stuck(bus->host, true, NULL, NULL);
+    }
+}
+
 uint64_t vmm_bus_work(struct vmm_bus *bus)
 {
     bool more;
@@ -227,6 +241,7 @@ uint64_t vmm_bus_work(struct vmm_bus *bus)
     atomic_store(&bus->awake, false);
     more = vmb_host_run(bus->host, BUS_RUN_BUDGET);
     more |= vmb_host_poll(bus->host);
+    bus_look_for_stuck(bus);
     return more ? 0 : vmb_host_next_deadline_ns(bus->host);
 }
 

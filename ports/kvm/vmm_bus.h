@@ -36,7 +36,8 @@ struct vmm_bus {
     /* By event flag: the VP to interrupt instead of the one that the guest chose, plus 1; 0: that.
      */
     atomic_ushort redirected[VMB_RELID_COUNT];
-    atomic_bool awake; /* The loop will look at the host before it waits. */
+    uint64_t looked_ns; /* When hanging channels were last looked for. */
+    atomic_bool awake;  /* The loop will look at the host before it waits. */
     vmb_log_function log;
     void *log_context;
 };

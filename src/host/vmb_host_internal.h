@@ -49,6 +49,13 @@ enum vmbi_host_reserved_reply {
     VMBI_RESERVED_CLOSED
 };
 
+/* A ring as it was when vmb_host_check_stuck() last looked. */
+struct vmbi_host_look {
+    bool seen; /* It had unread packets. */
+    uint32_t read_offset;
+    uint32_t write_offset;
+};
+
 struct VMB_CACHE_ALIGNED vmb_host_channel {
     /* Any thread. */
     vmb_atomic_u32 gate;          /* base/vmb_gate.h */
@@ -108,6 +115,9 @@ struct VMB_CACHE_ALIGNED vmb_host_channel {
 
     uint64_t opens;
     uint64_t retargets;
+    struct vmbi_host_look look_in;
+    struct vmbi_host_look look_out;
+    uintptr_t look_runs;
 
     /* While the host is saved or restored; see _save.c and _restore.c. */
     uint32_t saved_index; /* Which record it is, plus 1; 0: none. */

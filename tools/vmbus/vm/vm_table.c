@@ -10,15 +10,21 @@ void vm_table_summary(const json_t *status, char line[VM_TABLE_LINE_BYTES])
 {
     const json_t *bus = json_object_get(status, "bus");
 
+    long long stuck = (long long)vm_client_number(bus, "stuck");
+    char hung[48] = "";
+
+    if (stuck > 0) { /* Each time a channel was found so; it was woken. */
+        snprintf(hung, sizeof(hung), ", %lld found hanging", stuck);
+    }
     snprintf(line, VM_TABLE_LINE_BYTES,
              "boot %d, %d CPUs, up %.0f s, version %s, guest %s, %zu channels, %lld messages in, "
-             "%lld out",
+             "%lld out%s",
              (int)vm_client_number(status, "boot"), (int)vm_client_number(status, "cpus"),
              json_number_value(json_object_get(status, "seconds")), vm_client_text(bus, "version"),
              vm_client_text(status, "heartbeat"),
              json_array_size(json_object_get(status, "channels")),
              (long long)vm_client_number(bus, "messages_received"),
-             (long long)vm_client_number(bus, "messages_posted"));
+             (long long)vm_client_number(bus, "messages_posted"), hung);
 }
 
 void vm_table_heading(double seconds, char line[VM_TABLE_LINE_BYTES])

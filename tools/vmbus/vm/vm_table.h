@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#define VM_TABLE_LINE_BYTES 160u
+#define VM_TABLE_LINE_BYTES 200u
 
 /* One line about the machine. */
 void vm_table_summary(const json_t *status, char line[VM_TABLE_LINE_BYTES]);
