@@ -45,6 +45,7 @@ interop-disk: build ## an unmodified Linux with its root on our disk, through a 
 versions: ## what every version and feature does, both ends: into docs/VERSIONS.md
 	@scripts/setup.sh build test
 	@scripts/versions.sh
+
 bench-disk: build ## our disk beside virtio-blk under QEMU, in the same machine. ROUNDS=7 TIME=3
 	@scripts/setup.sh interop
 	@scripts/interop/bench-disk.sh

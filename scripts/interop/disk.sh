@@ -23,6 +23,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/vmbus-disk.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 "$build/vmbus" vm --help >/dev/null 2>&1 || die "$build/vmbus has no vm; install acpica-tools, run make"
+[[ -f $build/vmbus-guest.elf ]] || examples/bare-metal/build.sh "$build"
 part_linux "$kernel"
 need mke2fs e2fsprogs
 mkdir -p "${log%/*}" "$work/initrd" "$work/root"/{bin,dev,proc,sys,tmp}
@@ -48,7 +49,7 @@ fi
 
 status=0
 "$here/nested.sh" "${remote[@]}" --add "$build/vmbus" --add "$linux/vmlinuz" --add "$work/initrd.gz=initrd" \
-    --add "$work/root.img" --add "$here/disk-l1" --timeout "${TIMEOUT:-600}" -- \
+    --add "$work/root.img" --add "$build/vmbus-guest.elf" --add "$here/disk-l1" --timeout "${TIMEOUT:-600}" -- \
     disk-l1 "${CPUS:-2}" | sed -u 's/\r//g' | tee "$log" || status=$?
 passed=$(grep -c '^ok: ' "$log" || true)
 failed=$(grep -c '^FAILED: ' "$log" || true)
