@@ -70,12 +70,13 @@ static void answer_counters(json_t *to, const struct vmb_host_channel *channel)
     json_object_set_new(to, "retargets", answer_number(counters.retargets));
 }
 
-static const char *answer_device_name(const struct vmm *vmm, const struct vmb_host_channel *channel)
+/* All channels of a device have its instance. */
+static const char *answer_device_name(const struct vmm *vmm, const struct vmb_guid *instance_id)
 {
     const struct vmm_device *device;
 
     for (device = vmm->devices.first; device != NULL; device = device->next) {
-        if (device->channel == channel) {
+        if (vmb_guid_equal(&device->offer.instance_id, instance_id)) {
             return device->name;
         }
     }
@@ -88,7 +89,6 @@ static json_t *answer_channel(const struct vmm *vmm, struct vmb_host_channel *ch
     struct vmb_guid class_id;
     struct vmb_guid instance_id;
     struct vmb_endpoint *endpoint = vmb_host_channel_endpoint(channel);
-    const char *name = answer_device_name(vmm, channel);
     uint32_t relid = vmb_host_channel_relid(channel);
     uint32_t vp = vmb_host_channel_target_vp(channel);
     uint16_t index;
@@ -97,9 +97,9 @@ static json_t *answer_channel(const struct vmm *vmm, struct vmb_host_channel *ch
 
     vmb_host_channel_identity(channel, &device, &class_id, &instance_id, &index);
     vmb_guid_format(&instance_id, instance);
-    to = json_pack("{s:s*, s:s, s:s, s:i, s:s}", "device", name, "class", vmb_class_name(&class_id),
-                   "instance", instance, "subchannel", (int)index, "state",
-                   answer_state(vmb_host_channel_state(channel)));
+    to = json_pack("{s:s*, s:s, s:s, s:i, s:s}", "device", answer_device_name(vmm, &instance_id),
+                   "class", vmb_class_name(&class_id), "instance", instance, "subchannel",
+                   (int)index, "state", answer_state(vmb_host_channel_state(channel)));
     json_object_set_new(to, "relid", relid != VMB_RELID_NONE ? answer_number(relid) : json_null());
     json_object_set_new(to, "vp", vp != VMB_VP_NONE ? answer_number(vp) : json_null());
     if (vmm_bus_redirected(&vmm->bus, relid) != VMB_VP_NONE) {

@@ -87,7 +87,7 @@ static int main_help_on(char *name)
     if (command == NULL) {
         return tool_usage(NULL, "there is no command '%s'.", name);
     }
-    optind = 1;
+    optind = 0;
     return command->run(2, argv);
 }
 
@@ -130,6 +130,6 @@ int main(int argc, char **argv)
     }
     argc -= optind;
     argv += optind;
-    optind = 1;
+    optind = 0; /* Anew, and without the "+" above: options may stand behind words. */
     return command->run(argc, argv);
 }
