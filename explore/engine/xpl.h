@@ -110,6 +110,7 @@ struct xpl_options {
     unsigned shard;          /**< This part, counted from 0, … */
     unsigned shards;         /**< … of so many. 0 or 1: all of it. */
     unsigned steps_below;    /**< Only executions with fewer steps than this count as failures. */
+    const char *like;        /**< Only failures whose sentence begins as this one count. */
     unsigned without;        /**< Threads that do not take part, a bit each. */
     bool stop_at_first;      /**< Stop at the first violation. */
     bool from_the_start;     /**< Run each execution whole: slower, the same result. */

@@ -75,6 +75,12 @@ static void progress_show(const struct xpl_result *result, double seconds)
     fflush(stderr);
 }
 
+/* Do two sentences say that the same went wrong? Numbers in them may differ. */
+static bool same_failure(const char *left, const char *right)
+{
+    return strncmp(left, right, 24) == 0;
+}
+
 /* The execution is over: what was it? Returns true to stop looking. */
 static bool execution_count(struct xpl_result *result)
 {
@@ -88,6 +94,9 @@ static bool execution_count(struct xpl_result *result)
         return false;
     case XPL_FAILED:
         result->executions++;
+        if (xpl.options.like != NULL && !same_failure(xpl.what, xpl.options.like)) {
+            return false;
+        }
         if (xpl.options.steps_below != 0 && xpl.now.step >= xpl.options.steps_below) {
             return false;
         }
@@ -175,6 +184,7 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
         }
     }
     xpl_memory_reset();
+    xpl_keep_restore(); /* Whoever prepares next finds what `prepare` left. */
     out_result->complete = !stopped && out_result->too_long == 0 && options->strategy != XPL_RANDOM;
     out_result->places = shared_places();
     out_result->seconds = clock_seconds() - started;
@@ -201,8 +211,8 @@ static unsigned threads_not_needed(const struct xpl_scenario *scenario,
             continue; /* Without its services nothing works. */
         }
         without.without |= 1u << i;
-        if (!xpl_explore(scenario, &without, &result) || result.violations == 0 ||
-            strncmp(result.what, what, 24) != 0) {
+        without.like = what;
+        if (!xpl_explore(scenario, &without, &result) || result.violations == 0) {
             without.without = before;
         }
     }
@@ -214,6 +224,7 @@ bool xpl_shortest(const struct xpl_scenario *scenario, const struct xpl_options 
 {
     struct xpl_options bounded = *options;
     const double started = clock_seconds();
+    char what[sizeof(out_result->what)];
 
     bounded.strategy = XPL_EXHAUST;
     bounded.stop_at_first = true;
@@ -221,6 +232,8 @@ bool xpl_shortest(const struct xpl_scenario *scenario, const struct xpl_options 
     if (!xpl_explore(scenario, &bounded, out_result) || out_result->violations == 0) {
         return false;
     }
+    memcpy(what, out_result->what, sizeof(what));
+    bounded.like = what;
     bounded.without = threads_not_needed(scenario, options, out_result->what);
     bounded.strategy = XPL_BOUND;
     bounded.stop_at_first = false;

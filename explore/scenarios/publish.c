@@ -36,7 +36,7 @@ static void prepare(unsigned design)
     world_begin(VMB_VERSION_5_0);
     world_offer(&net, 70);
     world_open(&net, VMB_NOTIFY_DIRECT, 1);
-    world_keep(&disk);
+    world_will_offer(&disk, 5);
 }
 
 static void check(void)

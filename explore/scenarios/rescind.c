@@ -33,7 +33,7 @@ static void prepare(unsigned design)
     world_begin(VMB_VERSION_5_0);
     world_offer(&disk, 5);
     world_open(&disk, VMB_NOTIFY_DIRECT, 0);
-    world_keep(&next);
+    world_will_offer(&next, 6);
     world_will_close();
 }
 

@@ -41,7 +41,7 @@ static void prepare(unsigned design)
     world_offer(&disk, 66);
     world_offer(&high, 70);
     world_open(&disk, VMB_NOTIFY_DIRECT, 1);
-    world_keep(&higher);
+    world_will_offer(&higher, 140);
 }
 
 static void check(void)

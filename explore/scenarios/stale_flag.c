@@ -38,7 +38,7 @@ static void prepare(unsigned design)
     world_offer(&net, 5);
     world_open(&net, VMB_NOTIFY_DIRECT, 1);
     world_set_flag(130, 1); /* And nobody has scanned that far. */
-    world_keep(&disk);
+    world_will_offer(&disk, 130);
 }
 
 static void check(void)

@@ -240,7 +240,7 @@ void world_await_work(void)
 
 void world_await_asked(void)
 {
-    (void)xpl_await(&asked, VMB_ACQUIRE);
+    (void)xpl_await(&asked, GHOST);
 }
 
 static struct world_device *host_device(uint32_t relid)
@@ -295,7 +295,7 @@ static void host_hears(const struct vmb_message *message)
         answer = host_answer(VMB_MSG_OPEN_RESULT);
         answer->u.open_result.relid = message->u.open_channel.relid;
         answer->u.open_result.open_id = message->u.open_channel.open_id;
-        vmb_atomic_store(&asked, 1u, VMB_RELEASE);
+        vmb_atomic_store(&asked, 1u, GHOST); /* A hypercall orders nothing by itself. */
         break;
     case VMB_MSG_MODIFY_CHANNEL:
         port_lock();
@@ -682,6 +682,16 @@ void world_begin(uint32_t version)
     world_keeps(bytes);
 }
 
+static void device_begin(struct world_device *device, uint32_t relid)
+{
+    *device = (struct world_device){.name = device->name,
+                                    .relid = relid,
+                                    .watched = device->watched,
+                                    .polls_outside = device->polls_outside};
+    xpl_name(&device->produced, "work of %s", device->name);
+    xpl_name(&device->target, "host's target VP of %s", device->name);
+}
+
 void world_offer(struct world_device *device, uint32_t relid)
 {
     struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
@@ -690,18 +700,21 @@ void world_offer(struct world_device *device, uint32_t relid)
     offer.u.offer.instance_guid.bytes[0] = (uint8_t)relid;
     offer.u.offer.is_dedicated = true;
     offer.u.offer.connection_id = relid;
-    *device = (struct world_device){.name = device->name,
-                                    .relid = relid,
-                                    .watched = device->watched,
-                                    .polls_outside = device->polls_outside};
+    if (xpl_self() == XPL_THREADS) {
+        device_begin(device, relid);
+    }
     world.offering = device;
     world_host_says(&offer);
     if (device->channel == NULL) {
         world_die("not offered");
     }
     xpl_name(device->channel, "channel of relid %u", relid);
-    xpl_name(&device->produced, "work of %s", device->name);
-    xpl_name(&device->target, "host's target VP of %s", device->name);
+}
+
+void world_will_offer(struct world_device *device, uint32_t relid)
+{
+    device_begin(device, relid);
+    world_keep(device);
 }
 
 void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp)

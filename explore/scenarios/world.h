@@ -94,7 +94,10 @@ void world_close(struct world_device *device);
 /* Go on until the host has heard that the relid is free. Control plane, in a thread. */
 void world_until_released(uint32_t relid);
 
-/* The device changes while threads run. For `prepare`, if they are to offer it. */
+/* For `prepare`: a thread will offer it. */
+void world_will_offer(struct world_device *device, uint32_t relid);
+
+/* The device changes while threads run. For `prepare`. */
 void world_keep(struct world_device *device);
 
 /* A VP for ever: takes interrupts, and runs what they leave. The argument is its number. */
