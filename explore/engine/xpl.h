@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #define XPL_THREADS 8u   /**< Threads of a scenario, at most. */
-#define XPL_STEPS   250u /**< Steps of one execution; longer ones are cut and reported. */
+#define XPL_STEPS   500u /**< Steps of one execution, 250 of a thread; longer ones are reported. */
 
 /** What memory may do. */
 enum xpl_model {

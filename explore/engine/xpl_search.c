@@ -243,7 +243,7 @@ int xpl_search_pick(unsigned *out_alternative)
     if (step >= xpl.depth) {
         bool found;
 
-        if (step == XPL_STEPS) {
+        if (step == XPL_STEPS || xpl.now.count[xpl.now.last] == XPL_STEPS / 2) {
             xpl.verdict = XPL_TOO_LONG;
             return -1;
         }

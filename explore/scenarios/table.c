@@ -43,6 +43,11 @@
     X(same_word) \
     X(scan_limit) \
     X(stale_flag) \
+    X(bounded) \
+    X(connect_legacy) \
+    X(hibernate) \
+    X(offline_deferred) \
+    X(vp_start) \
     X(stray)
 /* clang-format on */
 

@@ -38,12 +38,38 @@ struct world_device {
     uint8_t *rings;                /* Its pages: to the host, to the guest. */
     struct vmb_ring_tx ring;       /* The host's end of the ring to the guest, if it is used. */
     uint32_t received;             /* Packets that the handler took out of it. */
+    uint32_t kicks;                /* How often the handler asks to be run again. */
+    uint8_t instance;              /* Its name, whatever its relid is. */
 };
 
 extern struct vmb_guest *world_guest;
 
 /* To be called by `prepare`: a guest that is connected with this version. */
 void world_begin(uint32_t version);
+
+/* The same, but not connected yet: world_connect() does. Or with VP 0 in service only. */
+void world_begin_unconnected(uint32_t version);
+void world_begin_one_vp(uint32_t version);
+
+/* Connect to the bus, until all offers are there. Control plane. */
+void world_connect(void);
+
+/* Clear a VP's pages and put it into service. Control plane, in a thread. */
+void world_start_vp(uint32_t vp);
+
+/* Interrupt a VP, for whatever reason. */
+void world_interrupt(uint32_t vp);
+
+/* Sleep, and wake until the device is there again. Control plane, in a thread. */
+void world_sleep(void);
+void world_wake(struct world_device *device);
+
+/* For `prepare`: what will be offered when the guest wakes, and how. */
+void world_will_wake(struct world_device *first, uint32_t first_relid, struct world_device *second,
+                     uint32_t second_relid);
+
+/* How often handlers have run in this thread so far. */
+uint32_t world_runs(void);
 
 /* Offer a channel for the device, and have the guest know it. */
 void world_offer(struct world_device *device, uint32_t relid);
@@ -110,6 +136,9 @@ uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp);
 /* For `prepare`: what VP 0's interrupts leave is run by world_runner(), a thread beside them. */
 void world_runs_apart(void);
 void world_runner(void *argument);
+
+/* For `prepare`: nobody runs what VP 1's interrupts leave. */
+void world_no_runs_on_1(void);
 
 /* The VP finishes what it is in and takes no interrupt any more. Control plane, in a thread. */
 void world_vp_stops(uint32_t vp);
