@@ -157,8 +157,8 @@ static inline void plain_access(const void *memory, size_t bytes, bool writes)
         const unsigned mask = ((1u << (stop - from)) - 1u) << (from & 7);
 
         granule_access(from / 8, (uint8_t)mask, writes);
-        /* Of a page that is cleared or given away, a word a line says as much. */
-        from = bytes > 256 && stop - (uintptr_t)memory >= 64 ? stop + 56 : stop;
+        /* Of a page that is cleared or given away, the first word of a line says as much. */
+        from = bytes > 256 && from - (uintptr_t)memory >= 64 ? from + 64 : stop;
     }
 }
 
