@@ -31,8 +31,9 @@ static struct {
     uint32_t version;
     uint8_t *last_shared;
     bool runs_apart;
-    bool no_runs_on_1; /* Whoever runs handlers for VP 1 has been stopped. */
-    bool sleeps; /* Time enough passes for all to be visible. */
+    uint32_t run_limit; /* Of handlers in one interrupt; 0: nobody counts. */
+    bool no_runs_on_1;  /* Whoever runs handlers for VP 1 has been stopped. */
+    bool sleeps;        /* Time enough passes for all to be visible. */
     bool suspended;
     struct world_device *resumes[DEVICES]; /* What is offered when the guest comes back. */
     bool closes;       /* The control plane waits for VPs to leave the dispatch. */
@@ -139,11 +140,14 @@ void world_vp(void *argument)
     const uint32_t vp = (uint32_t)(uintptr_t)argument;
 
     for (;;) {
-        uint32_t left_over;
+        uint32_t left_over, before;
 
         world_take_interrupt(vp);
         (void)xpl_await(&powered[vp], VMB_ACQUIRE);
+        before = world.handled[xpl_self()];
         left_over = vmb_guest_on_interrupt(world_guest, vp);
+        xpl_expect(world.run_limit == 0 || world.handled[xpl_self()] - before <= world.run_limit,
+                   "one interrupt has run handlers %u times", world.handled[xpl_self()] - before);
         (void)vmb_atomic_fetch_or(&left[vp][WORLD_VPS - 1 - vp], 1u, VMB_RELEASE);
         if (world.runs_apart) {
             (void)vmb_atomic_fetch_or(&left[vp][vp], 1u, VMB_RELEASE);
@@ -164,9 +168,9 @@ void world_vp(void *argument)
     }
 }
 
-uint32_t world_runs(void)
+void world_limits_runs(uint32_t limit)
 {
-    return world.handled[xpl_self()];
+    world.run_limit = limit;
 }
 
 void world_interrupt(uint32_t vp)
@@ -184,3 +188,724 @@ void world_start_vp(uint32_t vp)
 }
 
 void world_vp_stops(uint32_t vp)
+{
+    (void)xpl_await(&powered[vp], VMB_ACQUIRE);
+    if (vmb_guest_vp_stopped(world_guest, vp) != VMB_OK) {
+        xpl_fail("VP %u has stopped, and the guest does not believe it", vp);
+    }
+    (void)vmb_atomic_fetch_or(&left[vp][WORLD_VPS - 1 - vp], 1u, VMB_RELEASE);
+}
+
+/* --- The host --------------------------------------------------------------------------------- */
+
+/*
+ * A host of 5.3 or later answers a move only when no signal that began before can still reach the
+ * old VP: its ports change under the lock that its signallers hold. An older one does not.
+ */
+static void port_lock(void)
+{
+    if (world.version >= VMB_VERSION_5_3 && xpl_self() < XPL_THREADS) {
+        (void)xpl_await(&port, VMB_ACQUIRE);
+    }
+}
+
+static void port_unlock(void)
+{
+    if (world.version >= VMB_VERSION_5_3 && xpl_self() < XPL_THREADS) {
+        vmb_atomic_store(&port, 1u, VMB_RELEASE);
+    }
+}
+
+void world_signal(struct world_device *device)
+{
+    (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
+    port_lock();
+    world_set_flag(device->relid, vmb_atomic_load(&device->target, VMB_ACQUIRE));
+    port_unlock();
+}
+
+void world_signal_vp(struct world_device *device, uint32_t vp)
+{
+    (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
+    world_set_flag(device->relid, vp);
+}
+
+/* The rings of a channel: control and data page of each, first the one to the host. */
+void world_ring(struct world_device *device)
+{
+    if (vmb_ring_tx_init(&device->ring, device->rings + 2 * VMB_PAGE_BYTES, VMB_PAGE_BYTES) !=
+        VMB_OK) {
+        world_die("no ring");
+    }
+}
+
+void world_send(struct world_device *device, uint32_t number)
+{
+    const struct vmb_slice payload = {.bytes = &number, .byte_count = sizeof(number)};
+    const struct vmb_packet_out packet = {.type = VMB_PACKET_IN_BAND};
+
+    if (vmb_ring_tx_write(&device->ring, &packet, &payload, 1) != VMB_OK) {
+        xpl_fail("the host's ring is broken");
+    }
+    if (vmb_ring_tx_commit(&device->ring)) {
+        world_set_flag(device->relid, vmb_atomic_load(&device->target, VMB_ACQUIRE));
+    }
+}
+
+void world_signal_legacy(struct world_device *device)
+{
+    vmb_atomic_word *page = (vmb_atomic_word *)(void *)shared_pages[0];
+
+    (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
+    (void)vmb_atomic_fetch_or(&page[device->relid / WORD_BITS],
+                              (uintptr_t)1 << (device->relid % WORD_BITS), VMB_RELEASE);
+    world_set_flag(0, 0);
+}
+
+void world_await_emptied(void)
+{
+    (void)xpl_await(&emptied, VMB_ACQUIRE);
+}
+
+void world_await_work(void)
+{
+    (void)xpl_await(&work, VMB_ACQUIRE);
+}
+
+void world_await_asked(void)
+{
+    (void)xpl_await(&asked, GHOST);
+}
+
+static struct world_device *host_device(uint32_t relid)
+{
+    for (uint32_t i = 0; i < world.device_count; i++) {
+        if (world.devices[i]->relid == relid) {
+            return world.devices[i];
+        }
+    }
+    world_die("no device of this relid");
+    return NULL;
+}
+
+static struct vmb_message *host_answer(uint32_t number)
+{
+    struct vmb_message *answer = &world.answers[world.answer_count];
+
+    if (world.answer_count++ == ANSWERS) {
+        world_die("too many answers");
+    }
+    memset(answer, 0, sizeof(*answer));
+    answer->number = number;
+    return answer;
+}
+
+static void host_offers(const struct world_device *device, struct vmb_msg_offer *offer)
+{
+    offer->relid = device->relid;
+    offer->instance_guid.bytes[0] = device->instance;
+    offer->is_dedicated = true;
+    offer->connection_id = device->relid;
+}
+
+/* What the host does on a message of the guest. */
+static void host_hears(const struct vmb_message *message)
+{
+    struct vmb_message *answer;
+
+    switch (message->number) {
+    case VMB_MSG_INITIATE_CONTACT:
+        answer = host_answer(VMB_MSG_VERSION_RESPONSE);
+        answer->u.version_response.version_supported = true;
+        answer->u.version_response.message_connection_id = 1;
+        break;
+    case VMB_MSG_REQUEST_OFFERS:
+        for (uint32_t i = 0; i < DEVICES && world.resumes[i] != NULL; i++) {
+            answer = host_answer(VMB_MSG_OFFER_CHANNEL);
+            host_offers(world.resumes[i], &answer->u.offer);
+        }
+        host_answer(VMB_MSG_ALL_OFFERS_DELIVERED);
+        break;
+    case VMB_MSG_UNLOAD:
+        host_answer(VMB_MSG_UNLOAD_COMPLETE);
+        break;
+    case VMB_MSG_GPADL_HEADER:
+        answer = host_answer(VMB_MSG_GPADL_CREATED);
+        answer->u.gpadl_created.relid = message->u.gpadl_header.relid;
+        answer->u.gpadl_created.gpadl = message->u.gpadl_header.gpadl;
+        break;
+    case VMB_MSG_GPADL_TEARDOWN:
+        answer = host_answer(VMB_MSG_GPADL_TORNDOWN);
+        answer->u.gpadl_torndown.gpadl = message->u.gpadl_teardown.gpadl;
+        break;
+    case VMB_MSG_OPEN_CHANNEL:
+        vmb_atomic_store(&host_device(message->u.open_channel.relid)->target,
+                         message->u.open_channel.target_vp, VMB_RELEASE);
+        answer = host_answer(VMB_MSG_OPEN_RESULT);
+        answer->u.open_result.relid = message->u.open_channel.relid;
+        answer->u.open_result.open_id = message->u.open_channel.open_id;
+        vmb_atomic_store(&asked, 1u, GHOST); /* A hypercall orders nothing by itself. */
+        break;
+    case VMB_MSG_MODIFY_CHANNEL:
+        port_lock();
+        vmb_atomic_store(&host_device(message->u.modify_channel.relid)->target,
+                         message->u.modify_channel.target_vp, VMB_RELEASE);
+        port_unlock();
+        if (world.version >= VMB_VERSION_5_3) {
+            answer = host_answer(VMB_MSG_MODIFY_CHANNEL_RESPONSE);
+            answer->u.modify_channel_response.relid = message->u.modify_channel.relid;
+        }
+        break;
+    case VMB_MSG_RELID_RELEASED:
+        world.released = message->u.relid_released.relid;
+        break;
+    default:
+        break; /* CloseChannel: nothing to say. */
+    }
+}
+
+static vmb_status post_message(void *context, uint32_t connection_id, const void *bytes,
+                               uint32_t byte_count)
+{
+    struct vmb_message message;
+
+    (void)context;
+    (void)connection_id;
+    if (vmb_message_decode(bytes, byte_count, VMB_GUEST_TO_HOST, world.version, 0, &message) !=
+        VMB_OK) {
+        world_die("the guest posted nonsense");
+    }
+    host_hears(&message);
+    return VMB_OK;
+}
+
+/* A message lands in the slot, its type last. */
+static void slot_fill(const struct vmb_message *message, bool more)
+{
+    uint8_t *slot = vmb_hv_slot(message_pages[0], SINT);
+    uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
+    uint32_t byte_count;
+
+    if (vmb_message_encode(message, world.version, 0, bytes, sizeof(bytes), &byte_count) !=
+        VMB_OK) {
+        world_die("the host says nonsense");
+    }
+    memcpy(slot + VMB_HV_SLOT_PAYLOAD, bytes, byte_count);
+    vmb_atomic_store((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_SIZE),
+                     byte_count | (more ? VMB_HV_SLOT_FLAG_PENDING << 8 : 0), VMB_RELAXED);
+    vmb_atomic_store((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_TYPE), VMB_SYNIC_MESSAGE_TYPE,
+                     VMB_RELEASE);
+}
+
+/* The host's own look at the slot: ghost, so that it does not help the guest. */
+static bool slot_full(void)
+{
+    uint8_t *slot = vmb_hv_slot(message_pages[0], SINT);
+
+    return vmb_atomic_load((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_TYPE), GHOST) != 0;
+}
+
+void world_deliver_offer(uint32_t relid, bool more)
+{
+    struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
+
+    offer.u.offer.relid = relid;
+    offer.u.offer.instance_guid.bytes[0] = (uint8_t)relid;
+    slot_fill(&offer, more);
+    interrupt_raise(0);
+}
+
+void world_host_says(const struct vmb_message *message)
+{
+    slot_fill(message, false);
+    if (xpl_self() == XPL_THREADS) {
+        (void)vmb_guest_on_interrupt(world_guest, 0);
+    } else {
+        interrupt_raise(0);
+    }
+    do {
+        if (xpl_self() < XPL_THREADS) {
+            (void)xpl_await(&work, VMB_ACQUIRE); /* Also of a message that is gone already. */
+        }
+        while (vmb_guest_poll(world_guest)) {
+        }
+    } while (slot_full());
+}
+
+void world_settle(void)
+{
+    while (vmb_guest_poll(world_guest)) {
+    }
+    for (uint32_t i = 0; i < world.answer_count; i++) {
+        world_host_says(&world.answers[i]);
+    }
+    world.answer_count = 0;
+}
+
+/* --- The guest's platform and driver -----------------------------------------------------------
+ */
+
+static void signal_event(void *context, uint32_t connection_id, uint16_t flag)
+{
+    (void)context;
+    (void)connection_id;
+    (void)flag;
+}
+
+static vmb_status share_pages(void *context, uint32_t page_count, struct vmb_pages *out_pages)
+{
+    (void)context;
+    if (page_count > PAGES - world.pages_given) {
+        world_die("out of pages");
+    }
+    memset(shared_pages[world.pages_given], 0, page_count * VMB_PAGE_BYTES);
+    *out_pages = (struct vmb_pages){.base = shared_pages[world.pages_given],
+                                    .first_gpn = 1u + world.pages_given,
+                                    .page_count = page_count};
+    world.last_shared = shared_pages[world.pages_given];
+    world.pages_given += page_count;
+    return VMB_OK;
+}
+
+/* They are somebody else's from here on, who writes what he likes. */
+static void unshare_pages(void *context, const struct vmb_pages *pages)
+{
+    uint8_t *base = pages->base;
+
+    (void)context;
+    for (uint32_t i = 0; i < pages->page_count; i++) {
+        xpl_plain_write(base + (size_t)i * VMB_PAGE_BYTES + VMB_PAGE_BYTES / 2, 8);
+    }
+}
+
+static uint64_t now_ns(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static void end_of_message(void *context, uint32_t vp)
+{
+    (void)context;
+    (void)vp;
+    (void)vmb_atomic_fetch_or(&emptied, 1u, VMB_RELEASE);
+}
+
+static void work_ready(void *context)
+{
+    (void)context;
+    (void)vmb_atomic_fetch_or(&work, 1u, VMB_RELEASE);
+}
+
+/* Poll, answer, and poll again whenever somebody has left the dispatch, until @over says so. */
+static void settle_until(bool (*over)(const void *argument), const void *argument)
+{
+    world_settle();
+    while (!over(argument)) {
+        if (world.sleeps) {
+            (void)xpl_await(&tick, VMB_ACQUIRE);
+        } else {
+            (void)xpl_await(&tick, GHOST);
+        }
+        world_settle();
+    }
+}
+
+static bool closed_done(const void *argument)
+{
+    return vmb_channel_state(((const struct world_device *)argument)->channel) ==
+           VMB_CHANNEL_OFFERED;
+}
+
+void world_will_close(void)
+{
+    world.closes = true;
+}
+
+void world_close(struct world_device *device)
+{
+    if (vmb_channel_close(device->channel, NULL, NULL) != VMB_OK) {
+        xpl_fail("the close was refused");
+    }
+    settle_until(closed_done, device);
+}
+
+static bool released_done(const void *argument)
+{
+    return world.released == *(const uint32_t *)argument;
+}
+
+void world_until_released(uint32_t relid)
+{
+    settle_until(released_done, &relid);
+}
+
+/* More is due on a VP than its present run will do. */
+static void run_ready(void *context, uint32_t vp)
+{
+    (void)context;
+    if (world.runs_apart && vp == 0) {
+        (void)vmb_atomic_fetch_or(&due, 1u, VMB_RELEASE);
+    }
+}
+
+static void on_offered(void *context, struct vmb_channel *channel)
+{
+    (void)context;
+    if (xpl_self() < XPL_THREADS && world.offering->channel != NULL) {
+        return; /* Of world_deliver_offer(). */
+    }
+    world.offering->channel = channel;
+    world.devices[world.device_count++] = world.offering;
+}
+
+static void on_suspended(void *context, vmb_status status)
+{
+    (void)context;
+    xpl_expect(status == VMB_OK, "the bus cannot be left to sleep");
+    world.suspended = true;
+}
+
+static bool suspended_done(const void *argument)
+{
+    (void)argument;
+    return world.suspended;
+}
+
+void world_sleep(void)
+{
+    if (vmb_guest_suspend(world_guest) != VMB_OK) {
+        xpl_fail("the guest may not sleep");
+    }
+    settle_until(suspended_done, NULL);
+}
+
+void world_wake(struct world_device *device)
+{
+    if (vmb_guest_resume(world_guest) != VMB_OK) {
+        xpl_fail("the guest may not wake");
+    }
+    settle_until(closed_done, device);
+}
+
+void world_will_wake(struct world_device *first, uint32_t first_relid, struct world_device *second,
+                     uint32_t second_relid)
+{
+    first->relid = first_relid;
+    second->relid = second_relid;
+    world.sleeps = true;
+    world.resumes[0] = first;
+    world.resumes[1] = second;
+}
+
+static void device_opened(void *device, struct vmb_endpoint *endpoint)
+{
+    ((struct world_device *)device)->endpoint = endpoint;
+}
+
+/* Take every packet; one that is polled asks to be woken again, and polls on if it is not. */
+static void device_drain(struct world_device *device)
+{
+    do {
+        struct vmb_packet packet;
+        uint32_t number[2]; /* A packet's size is a multiple of 8. */
+
+        while (vmb_endpoint_receive(device->endpoint, number, sizeof(number), &packet) == VMB_OK) {
+            device->received++;
+            xpl_expect(number[0] == device->received, "packet %u of %s arrives as %u",
+                       device->received, device->name, number[0]);
+            xpl_note("handler of %s takes packet %u", device->name, number[0]);
+        }
+        vmb_endpoint_release(device->endpoint);
+    } while (device->notify == VMB_NOTIFY_POLLED && vmb_channel_rearm(device->channel));
+}
+
+/* In the handler of a device that polls elsewhere. While it is opened nobody polls yet. */
+static void device_wake_poller(struct world_device *device)
+{
+    if (xpl_self() == XPL_THREADS) {
+        device_drain(device);
+    } else {
+        (void)vmb_atomic_fetch_or(&device->poll, 1u, VMB_RELEASE);
+    }
+}
+
+void world_poller(struct world_device *device)
+{
+    for (;;) {
+        (void)xpl_await(&device->poll, VMB_ACQUIRE);
+        device_drain(device);
+        if (world.closes) {
+            (void)vmb_atomic_fetch_or(&tick, 1u, GHOST);
+        }
+    }
+}
+
+static void device_event(void *context)
+{
+    struct world_device *device = context;
+
+    world.handled[xpl_self()]++;
+    if (device->polls_outside) {
+        device_wake_poller(device);
+        return;
+    }
+    if (device->watched) {
+        xpl_expect(vmb_atomic_load(&device->closed, GHOST) == 0,
+                   "the handler of %s starts although its channel is closed", device->name);
+        xpl_expect(vmb_atomic_fetch_add(&device->inside, 1u, GHOST) == 0,
+                   "the handler of %s runs twice at once", device->name);
+    }
+    if (device->ring.control != NULL || device->notify == VMB_NOTIFY_POLLED) {
+        device_drain(device);
+        return;
+    }
+    if (device->kicks > 0) {
+        device->kicks--;
+        vmb_channel_kick(device->channel);
+    }
+    device->seen = vmb_atomic_load(&device->produced, VMB_RELAXED);
+    xpl_note("handler of %s has seen %u", device->name, (unsigned)device->seen);
+    if (device->watched) {
+        (void)vmb_atomic_fetch_add(&device->inside, UINT32_MAX, GHOST);
+    }
+}
+
+static void device_closed(void *context, vmb_status reason)
+{
+    struct world_device *device = context;
+
+    (void)reason;
+    xpl_note("%s is closed", device->name);
+    device->endpoint = NULL;
+    device->seen = 0; /* The driver is done with it; so must every handler be. */
+    if (device->watched) {
+        vmb_atomic_store(&device->closed, 1u, GHOST);
+        xpl_expect(vmb_atomic_load(&device->inside, GHOST) == 0,
+                   "%s is closed while its handler runs", device->name);
+    }
+}
+
+static struct vmb_driver drivers[] = {
+    {.notify = VMB_NOTIFY_DEFERRED,
+     .opened = device_opened,
+     .on_event = device_event,
+     .closed = device_closed},
+    {.notify = VMB_NOTIFY_DIRECT,
+     .opened = device_opened,
+     .on_event = device_event,
+     .closed = device_closed},
+    {.notify = VMB_NOTIFY_POLLED,
+     .opened = device_opened,
+     .on_event = device_event,
+     .closed = device_closed},
+};
+
+/* --- Preparing ---------------------------------------------------------------------------------
+ */
+
+static void world_names(void)
+{
+    for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
+        xpl_name(&interrupt[vp], "interrupt of VP %u", vp);
+        xpl_name(&left[vp][0], "VP %u was inside", vp);
+        xpl_name(&left[vp][1], "VP %u was inside", vp);
+        for (uint32_t i = 0; i < 4; i++) {
+            xpl_name(flag_word(i * WORD_BITS, vp), "flags %u.. of VP %u", i * WORD_BITS, vp);
+        }
+    }
+    xpl_name(&port, "lock of the host's ports");
+    xpl_name(&asked, "OpenChannel heard");
+    xpl_name(&work, "work for the control plane");
+    xpl_name(&tick, "time passes");
+}
+
+static void world_keeps(size_t guest_bytes)
+{
+    xpl_keep_watched(guest_memory, guest_bytes);
+    xpl_keep_watched(shared_pages, sizeof(shared_pages));
+    xpl_keep_watched(message_pages, sizeof(message_pages));
+    xpl_keep_watched(&world, sizeof(world));
+}
+
+static void world_prepare(uint32_t version, bool connects, uint32_t vps_started)
+{
+    const struct vmb_guest_options options = {.struct_bytes = sizeof(options),
+                                              .vp_count = WORLD_VPS,
+                                              .channel_limit = CHANNELS,
+                                              .max_version = version,
+                                              .min_version = version};
+    const struct vmb_guest_platform platform = {.struct_bytes = sizeof(platform),
+                                                .post_message = post_message,
+                                                .signal_event = signal_event,
+                                                .share_pages = share_pages,
+                                                .unshare_pages = unshare_pages,
+                                                .now_ns = now_ns,
+                                                .end_of_message = end_of_message,
+                                                .work_ready = work_ready,
+                                                .run_ready = run_ready};
+    const struct vmb_guest_events events = {
+        .struct_bytes = sizeof(events), .offered = on_offered, .suspended = on_suspended};
+    const size_t bytes = vmb_guest_memory_bytes(&options);
+
+    memset(&world, 0, sizeof(world));
+    memset(event_pages, 0, sizeof(event_pages));
+    memset(message_pages, 0, sizeof(message_pages));
+    memset(shared_pages, 0, sizeof(shared_pages));
+    memset(interrupt, 0, sizeof(interrupt));
+    work.value = 0;
+    port.value = 1;
+    emptied.value = 0;
+    due.value = 0;
+    asked.value = 0;
+    tick.value = 0;
+    memset(left, 0, sizeof(left));
+    world.version = version;
+    if (bytes > sizeof(guest_memory) ||
+        vmb_guest_init(guest_memory, bytes, &options, &platform, &events, &world_guest) != VMB_OK) {
+        world_die("no guest");
+    }
+    for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
+        powered[vp].value = 1;
+        if (vp < vps_started &&
+            vmb_guest_vp_start(world_guest, vp, message_pages[vp], event_pages[vp]) != VMB_OK) {
+            world_die("no VP");
+        }
+    }
+    if (connects) {
+        world_connect();
+    }
+    work.value = 0;
+    world_names();
+    world_keeps(bytes);
+}
+
+void world_connect(void)
+{
+    if (vmb_guest_connect(world_guest) != VMB_OK) {
+        xpl_fail("there is no bus");
+    }
+    world_settle();
+}
+
+void world_begin(uint32_t version)
+{
+    world_prepare(version, true, WORLD_VPS);
+}
+
+void world_begin_unconnected(uint32_t version)
+{
+    world_prepare(version, false, WORLD_VPS);
+}
+
+void world_begin_one_vp(uint32_t version)
+{
+    world_prepare(version, true, 1);
+}
+
+static void device_begin(struct world_device *device, uint32_t relid)
+{
+    *device = (struct world_device){.name = device->name,
+                                    .relid = relid,
+                                    .instance = (uint8_t)relid,
+                                    .watched = device->watched,
+                                    .polls_outside = device->polls_outside};
+    xpl_name(&device->produced, "work of %s", device->name);
+    xpl_name(&device->target, "host's target VP of %s", device->name);
+}
+
+void world_offer(struct world_device *device, uint32_t relid)
+{
+    struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
+
+    if (xpl_self() == XPL_THREADS) {
+        device_begin(device, relid);
+    }
+    host_offers(device, &offer.u.offer);
+    world.offering = device;
+    world_host_says(&offer);
+    if (device->channel == NULL) {
+        world_die("not offered");
+    }
+    xpl_name(device->channel, "channel of relid %u", relid);
+}
+
+void world_will_offer(struct world_device *device, uint32_t relid)
+{
+    device_begin(device, relid);
+    world_keep(device);
+}
+
+void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp)
+{
+    const struct vmb_channel_open_options options = {.struct_bytes = sizeof(options),
+                                                     .driver = &drivers[notify],
+                                                     .device = device,
+                                                     .tx_pages = 1,
+                                                     .rx_pages = 1,
+                                                     .target_vp = vp};
+
+    if (vmb_channel_open(device->channel, &options) != VMB_OK) {
+        world_die("cannot open");
+    }
+    device->rings = world.last_shared;
+    device->notify = notify;
+    for (unsigned i = 0; i < 4 && device->endpoint == NULL; i++) {
+        world_settle();
+    }
+    if (device->endpoint == NULL) {
+        world_die("not open");
+    }
+    if (xpl_self() == XPL_THREADS) {
+        asked.value = 0;
+        world_keep(device);
+    }
+}
+
+void world_keep(struct world_device *device)
+{
+    xpl_keep_watched(device, sizeof(*device));
+}
+
+void world_expect_seen(const struct world_device *device)
+{
+    xpl_expect(device->seen == device->produced.value,
+               "an event of relid %u (%s) was lost: the host put work %u there and signalled, and "
+               "no handler started after that (last seen: %u)",
+               device->relid, device->name, (unsigned)device->produced.value,
+               (unsigned)device->seen);
+}
+
+void world_expect_accounted(void)
+{
+    for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
+        struct vmb_vp_counters counters;
+        uint64_t sum;
+
+        if (vmb_guest_vp_counters(world_guest, vp, &counters) != VMB_OK) {
+            world_die("no counters");
+        }
+        sum = counters.started + counters.coalesced + counters.stray_unmapped +
+              counters.stray_closed + counters.legacy;
+        xpl_expect(counters.events == sum, "VP %u: %u flags taken, %u accounted for", vp,
+                   (unsigned)counters.events, (unsigned)sum);
+    }
+}
+
+void world_expect_closed(const struct world_device *device)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        world_settle();
+    }
+    xpl_expect(closed_done(device), "nobody is inside any more, and the close of %s does not end",
+               device->name);
+}
+
+void world_expect_released(uint32_t relid)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        world_settle();
+    }
+    xpl_expect(released_done(&relid), "nobody is inside any more, and relid %u is not released",
+               relid);
+}

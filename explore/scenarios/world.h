@@ -68,8 +68,8 @@ void world_wake(struct world_device *device);
 void world_will_wake(struct world_device *first, uint32_t first_relid, struct world_device *second,
                      uint32_t second_relid);
 
-/* How often handlers have run in this thread so far. */
-uint32_t world_runs(void);
+/* For `prepare`: one interrupt may run handlers so often. */
+void world_limits_runs(uint32_t limit);
 
 /* Offer a channel for the device, and have the guest know it. */
 void world_offer(struct world_device *device, uint32_t relid);
