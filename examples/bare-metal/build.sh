@@ -3,7 +3,7 @@
 #
 # Build the bare-metal guest: examples/bare-metal/build.sh [OUT_DIR [FOLDER NAME]]
 #
-# Writes OUT_DIR/vmbus-guest.elf (default: build), or OUT_DIR/NAME.elf of the sources in FOLDER, for `qemu-system-x86_64 -kernel` and every other loader of PVH
+# Writes OUT_DIR/vmbus-guest.elf (default: build), or OUT_DIR/NAME.elf with FOLDER's sources for main.c, for `qemu-system-x86_64 -kernel` and every other loader of PVH
 # images. This is all that an embedder's build does: compile the files of three lists, link. Takes
 # CC and CFLAGS from the environment; does nothing if the image is newer than all of it.
 set -euo pipefail
@@ -22,8 +22,11 @@ flags=(-std=c11 -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=small 
     -DVMB_DEBUG -Iinclude -Isrc -Iports/x86_64 -Iexamples/bare-metal "-I$folder"
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wstrict-prototypes "${cflags[@]}")
 
-lists=(sources.list ports/x86_64/sources.list "$folder/sources.list")
-mapfile -t sources < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "${lists[@]}")
+example=examples/bare-metal
+lists=(sources.list ports/x86_64/sources.list "$example/sources.list")
+without=/
+if [[ $folder != "$example" ]]; then lists+=("$folder/sources.list") without=$example/main.c; fi
+mapfile -t sources < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "${lists[@]}" | grep -vFx "$without")
 
 settings="${cc[*]} ${flags[*]} ${sources[*]}"
 if [[ -f $image && -f $objects/settings && $(<"$objects/settings") == "$settings" &&
