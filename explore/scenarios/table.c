@@ -42,6 +42,7 @@
     X(runs_once_deferred) \
     X(same_word) \
     X(scan_limit) \
+    X(slot_takers) \
     X(stale_flag) \
     X(bounded) \
     X(connect_legacy) \
