@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test fuzz coverage proof-static interop-guest interop-host interop-disk versions format pre-push clean help bench-disk
+.PHONY: all build demo test fuzz coverage proof-static interop-guest interop-host interop-disk bench versions format pre-push clean help bench-disk
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -41,6 +41,10 @@ interop-host: build ## guests that others wrote on our host: Linux 6.1. KERNEL=6
 interop-disk: build ## an unmodified Linux with its root on our disk, through a restart. KERNEL=6.12
 	@scripts/setup.sh interop
 	@scripts/interop/disk.sh
+
+bench: build ## the bus beside its peers, in one run; a report with plots in build/bench.html
+	@scripts/setup.sh bench
+	@build/vmbus bench all --html build/bench.html; echo "report: build/bench.html"
 
 versions: ## what every version and feature does, both ends: into docs/VERSIONS.md
 	@scripts/setup.sh build test

@@ -23,8 +23,8 @@ static void dispatch_count(vmb_atomic_word *counter, uintptr_t amount)
 }
 
 /* One event of one relid, through its gate. Returns the work that it leaves for later. */
-static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uint32_t vp_index,
-                               uint32_t relid)
+static VMB_NOINLINE uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp,
+                                            uint32_t vp_index, uint32_t relid)
 {
     struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
     vmb_atomic_u32 *gate = &guest->slots[relid].gate;
@@ -63,7 +63,7 @@ static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uin
 }
 
 /* Events of deferred channels, of one word: all of them become due at once. */
-static void dispatch_deferred(struct guest_vp *vp, uintptr_t bits, uint32_t index)
+static VMB_NOINLINE void dispatch_deferred(struct guest_vp *vp, uintptr_t bits, uint32_t index)
 {
     /* Release: as in vmbi_channel_make_due(). */
     uintptr_t before = vmb_atomic_fetch_or(&vp->arrived[index], bits, VMB_RELEASE);
@@ -75,32 +75,54 @@ static void dispatch_deferred(struct guest_vp *vp, uintptr_t bits, uint32_t inde
     dispatch_count(&vp->coalesced, coalesced);
 }
 
-/* All bits of one word, which has been taken: each of them is looked up (R3). */
-static uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, uint32_t vp_index,
-                              uintptr_t bits, uint32_t index)
+/*
+ * All bits of one word, which has been taken: each of them is looked up (R3). Counts the handlers
+ * that it calls by @out_started: what is written between two exchanges delays the second.
+ */
+VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, uint32_t vp_index,
+                                  uintptr_t bits, uint32_t index, uintptr_t *out_started)
 {
     struct relid_slot *slots = &guest->slots[index * VMBI_WORD_BITS];
     vmb_atomic_word *runs = &vp->runs[index * VMBI_WORD_BITS];
     uintptr_t deferred = bits & vmb_atomic_load(&guest->deferred[index], VMB_RELAXED);
     uint32_t loan = vmbi_loan_of(vp_index);
     uint32_t work = VMB_GUEST_WORK_NONE;
-    uintptr_t started = 0;
+    uintptr_t started = *out_started;
 
-    if (deferred != 0) {
+    if (VMB_UNLIKELY(deferred != 0)) {
         dispatch_deferred(vp, deferred, index);
         bits &= ~deferred;
         work = VMB_GUEST_WORK_RUN;
     }
     while (bits != 0) {
         uint32_t number = vmbi_lowest_bit(bits);
+        struct relid_slot *slot = &slots[number];
 
         bits &= bits - 1;
-        if (vmbi_loan_held(&slots[number].gate, loan)) {
+        if (VMB_LIKELY(vmbi_loan_held(&slot->gate, loan))) {
             started++;
             vmbi_count(&runs[number]);
-            slots[number].on_event(slots[number].device);
+            slot->on_event(slot->device);
         } else {
             work |= dispatch_relid(guest, vp, vp_index, index * VMBI_WORD_BITS + number);
+        }
+    }
+    *out_started = started;
+    return work;
+}
+
+/* The interrupt page of a host older than 2.4: every bit is for us, whichever VP it came on. */
+static VMB_NOINLINE uint32_t dispatch_legacy_page(struct vmb_guest *guest, struct guest_vp *vp,
+                                                  uint32_t vp_index, void *page, uint32_t words)
+{
+    uint32_t work = VMB_GUEST_WORK_NONE;
+    uintptr_t started = 0;
+    uint32_t index;
+
+    for (index = 0; index < words; index++) {
+        if (vmbi_shm_load_word(page, index, VMB_RELAXED) != 0) {
+            work |= dispatch_word(guest, vp, vp_index, vmbi_shm_take_word(page, index, VMB_ACQUIRE),
+                                  index, &started);
         }
     }
     dispatch_count(&vp->events, started);
@@ -108,23 +130,16 @@ static uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, uint
     return work;
 }
 
-/* The interrupt page of a host older than 2.4: every bit is for us, whichever VP it came on. */
-static uint32_t dispatch_legacy_page(struct vmb_guest *guest, struct guest_vp *vp,
-                                     uint32_t vp_index, void *page, uint32_t words)
+/* The next word that has a flag; @words or more if there is none. */
+VMB_INLINE uint32_t dispatch_next(void *flags, uint32_t index, uint32_t words)
 {
-    uint32_t work = VMB_GUEST_WORK_NONE;
-    uint32_t index;
-
-    for (index = 0; index < words; index++) {
-        if (vmbi_shm_load_word(page, index, VMB_RELAXED) != 0) {
-            work |= dispatch_word(guest, vp, vp_index, vmbi_shm_take_word(page, index, VMB_ACQUIRE),
-                                  index);
-        }
+    while (index < words && vmbi_shm_peek_word(flags, index) == 0) {
+        index++;
     }
-    return work;
+    return index;
 }
 
-/* The first words with a flag, by their number; @words or more if no flag is set. Loads only. */
+/* The first word that has a flag; @words or more if there is none. Loads only. */
 static uint32_t dispatch_look(void *flags, uint32_t words)
 {
     uint32_t index = 0;
@@ -135,39 +150,27 @@ static uint32_t dispatch_look(void *flags, uint32_t words)
              vmbi_shm_peek_word(flags, index + 2) | vmbi_shm_peek_word(flags, index + 3) |
              vmbi_shm_peek_word(flags, index + 4) | vmbi_shm_peek_word(flags, index + 5) |
              vmbi_shm_peek_word(flags, index + 6) | vmbi_shm_peek_word(flags, index + 7)) != 0) {
-            return index;
+            break;
         }
         index += LOOK_WORDS;
     }
-    while (index < words && vmbi_shm_peek_word(flags, index) == 0) {
-        index++;
-    }
-    return index;
+    return dispatch_next(flags, index, words);
 }
 
-/* @index: of the first words to look at. */
+/* @index: of the first word that has a flag. Before the fence only the word itself is touched. */
 static VMB_NOINLINE uint32_t dispatch_flags(struct vmb_guest *guest, struct guest_vp *vp,
                                             uint32_t vp_index, void *flags, uint32_t index,
                                             uint32_t words)
 {
     uint32_t work = VMB_GUEST_WORK_NONE;
-    bool entered = false;
+    uintptr_t started = 0;
 
-    for (; index < words; index++) {
-        uintptr_t bits;
-
-        if (vmbi_shm_peek_word(flags, index) == 0) {
-            continue;
-        }
-        if (!entered) {
-            section_begin(&vp->dispatching);
-        }
+    section_begin(&vp->dispatching);
+    do {
         /* Acquire: what the host wrote before it set the flags is seen by the handlers (R3). */
-        bits = vmbi_shm_take_word(flags, index, VMB_ACQUIRE);
-        if (!entered) {
-            vmb_atomic_fence_after_change(); /* Of the section: nothing is looked up before. */
-            entered = true;
-        }
+        uintptr_t bits = vmbi_shm_take_word(flags, index, VMB_ACQUIRE);
+
+        vmb_atomic_fence_after_change(); /* Of the section: nothing is looked up before. */
         if (index == 0 && (bits & 1u) != 0) {
             void *page = vmb_atomic_load(&guest->legacy_page, VMB_ACQUIRE);
 
@@ -178,11 +181,12 @@ static VMB_NOINLINE uint32_t dispatch_flags(struct vmb_guest *guest, struct gues
                 work |= dispatch_legacy_page(guest, vp, vp_index, page, words);
             }
         }
-        work |= dispatch_word(guest, vp, vp_index, bits, index);
-    }
-    if (entered) {
-        section_leave(&vp->dispatching);
-    }
+        work |= dispatch_word(guest, vp, vp_index, bits, index, &started);
+        index = dispatch_next(flags, index + 1, words);
+    } while (index < words);
+    section_leave(&vp->dispatching);
+    dispatch_count(&vp->events, started);
+    dispatch_count(&vp->started, started);
     return work;
 }
 
@@ -196,20 +200,47 @@ static VMB_NOINLINE uint32_t dispatch_message(struct vmb_guest *guest, struct gu
     return VMB_GUEST_WORK_POLL;
 }
 
-/* Whether the paravisor has left a message. Relaxed as its flags: stored before them. */
-static bool dispatch_second_slot(struct guest_vp *vp)
+/* As vmb_hv_slot_occupied(), without a call: most interrupts find it empty. */
+VMB_INLINE bool dispatch_slot_full(void *slot)
 {
-    return vmb_hv_slot_occupied(vmb_atomic_load(&vp->paravisor_slot, VMB_RELAXED));
+    return vmbi_shm_load(slot, VMB_HV_SLOT_TYPE, VMB_ACQUIRE) != VMB_HV_MESSAGE_NONE;
+}
+
+/* Something is there. @first: word of flags, as dispatch_look() found it. */
+static VMB_NOINLINE uint32_t dispatch_busy(struct vmb_guest *guest, uint32_t vp_index, void *flags,
+                                           uint32_t first, uint32_t words)
+{
+    struct guest_vp *vp = &guest->vps[vp_index];
+    void *second_flags = vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED);
+    uint32_t work = VMB_GUEST_WORK_NONE;
+
+    /* Events before messages, as Windows and Linux do: a rescind must not overtake its events. */
+    if (first < words) {
+        work = dispatch_flags(guest, vp, vp_index, flags, first, words);
+    }
+    if (VMB_UNLIKELY(second_flags != NULL)) {
+        first = dispatch_look(second_flags, words);
+        if (first < words) {
+            work |= dispatch_flags(guest, vp, vp_index, second_flags, first, words);
+        }
+    }
+    if ((work & VMB_GUEST_WORK_RUN) != 0 && guest->platform.run_ready != NULL) {
+        guest->platform.run_ready(guest->platform.context, vp_index);
+    }
+    /* Relaxed: the paravisor's pages were stored before the slot, which has been loaded. */
+    if (dispatch_slot_full(vmb_atomic_load(&vp->slot, VMB_ACQUIRE)) ||
+        (second_flags != NULL &&
+         dispatch_slot_full(vmb_atomic_load(&vp->paravisor_slot, VMB_RELAXED)))) {
+        work |= dispatch_message(guest, vp);
+    }
+    return work;
 }
 
 uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp_index)
 {
     struct guest_vp *vp;
-    uint32_t work = VMB_GUEST_WORK_NONE;
     uint32_t words, first;
     void *flags;
-    void *slot;
-    void *second_flags;
 
     if (vp_index >= guest->options.vp_count) {
         return VMB_GUEST_WORK_NONE;
@@ -217,7 +248,6 @@ uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp_index)
     vp = &guest->vps[vp_index];
     vmbi_count(&vp->interrupts);
     flags = vmb_atomic_load(&vp->flags, VMB_ACQUIRE);
-    slot = vmb_atomic_load(&vp->slot, VMB_ACQUIRE);
     if (flags == NULL) {
         return VMB_GUEST_WORK_NONE;
     }
@@ -226,24 +256,14 @@ uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp_index)
      * cannot be missed by it: the host sets its flag later, and interrupts again.
      */
     words = (uint32_t)vmb_atomic_load(&guest->scan_words, VMB_ACQUIRE);
-    /* Events before messages, as Windows and Linux do: a rescind must not overtake its events. */
     first = dispatch_look(flags, words);
-    if (first < words) {
-        work = dispatch_flags(guest, vp, vp_index, flags, first, words);
-    }
     /*
      * Two SynICs may interrupt this VP, and nothing says which one did. Relaxed: stored before the
-     * flags that were loaded with acquire, see vmb_guest_vp_start_paravisor().
+     * flags that were loaded with acquire, see vmb_guest_vp_start_paravisor(); so was the slot.
      */
-    second_flags = vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED);
-    if (VMB_UNLIKELY(second_flags != NULL)) {
-        work |= dispatch_flags(guest, vp, vp_index, second_flags, 0, words);
+    if (first >= words && vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED) == NULL &&
+        !dispatch_slot_full(vmb_atomic_load(&vp->slot, VMB_ACQUIRE))) {
+        return VMB_GUEST_WORK_NONE;
     }
-    if ((work & VMB_GUEST_WORK_RUN) != 0 && guest->platform.run_ready != NULL) {
-        guest->platform.run_ready(guest->platform.context, vp_index);
-    }
-    if (vmb_hv_slot_occupied(slot) || (second_flags != NULL && dispatch_second_slot(vp))) {
-        work |= dispatch_message(guest, vp);
-    }
-    return work;
+    return dispatch_busy(guest, vp_index, flags, first, words);
 }

@@ -27,6 +27,8 @@ _vmbus() {
     fi
     case "$command ${COMP_WORDS[COMP_CWORD - 1]}" in
     'help help') _vmbus_words "$(_vmbus_commands)" ;;
+    'bench bench') _vmbus_words "dispatch scale ring latency signals memory all" ;;
+    'bench --rounds') ;;
     'demo --design') _vmbus_words relid-array percpu-lists ;;
     'demo --version-max') _vmbus_words 6.0 5.3 5.2 5.1 5.0 4.1 4.0 3.0 2.4 1.1 0.13 ;;
     'demo --vps' | 'demo --channels' | 'demo --seconds' | 'demo --seed') ;;

@@ -14,6 +14,8 @@ struct main_command {
 };
 
 static const struct main_command main_commands[] = {
+    {"bench", "measure the bus beside its peers in one run, and say which targets hold",
+     command_bench},
     {"demo", "run a guest and a host on this machine under load, and count what is lost",
      command_demo},
 #ifdef TOOL_HAS_EXPLORE

@@ -13,6 +13,7 @@
 #define TOOL_BROKEN 3 /* It could not run: memory, threads, a device that is not there. */
 
 /* argv[0] is the command's name; getopt's state is fresh. Returns an exit status. */
+int command_bench(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_explore(int argc, char **argv);
 int command_vm(int argc, char **argv);
