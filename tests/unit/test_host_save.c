@@ -301,15 +301,15 @@ static void legacy_interrupt_page(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct hrig *rig = hrig_new(NULL);
-        uint32_t *page = (uint32_t *)(void *)hrig_page(rig, LEGACY_PAGE);
+        uint8_t *page = hrig_page(rig, LEGACY_PAGE);
 
         hrig_with_open(rig, versions[i], 0);
         hrig_run(rig);
-        page[512] = 2; /* The guest has something on relid 1, and has not said so. */
+        page[2048] = 2; /* The guest has something on relid 1, and has not said so. */
         page[0] = 0;
         rig->event_count = 0;
         skit_pass_on(rig);
-        assert_int_equal(page[512], 0);
+        assert_int_equal(page[2048], 0);
         assert_int_equal(page[0], 2); /* And is told so, in its half. */
         assert_int_equal(rig->event_count, 1);
         assert_int_equal(rig->events[0].vp, 0);

@@ -148,7 +148,10 @@ VMB_NODISCARD vmb_status vmb_stor_host_remove(struct vmb_stor_host *controller, 
 const struct vmb_driver *vmb_stor_host_driver(void);
 
 /**
- * The hooks that go with it. To learn of the release, copy the table and set `released`: it gets
+ * The hooks that go with it, save and restore included: a save waits for jobs at back ends
+ * (VMB_ERR_BUSY), a restore wants the same disks at the same LUNs (VMB_ERR_MISMATCH) and offers the
+ * sub-channels itself. A controller whose restore failed is not to be used again. To learn of the
+ * release, copy the table and set `released`: it gets
  * the device, and no sub-channel is left by then.
  *
  * Context: any.

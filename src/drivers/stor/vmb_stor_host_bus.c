@@ -98,6 +98,12 @@ static void bus_want(struct vmb_stor_host *host, uint32_t count)
     }
 }
 
+void vmbi_stor_bus_want(struct vmb_stor_host *host, uint32_t count)
+{
+    bus_want(host, count);
+    bus_settle(host);
+}
+
 void vmb_stor_host_poll(struct vmb_stor_host *controller)
 {
     /* Pairs with the release in packet_sub_channels(). */
@@ -178,6 +184,8 @@ const struct vmb_host_hooks *vmb_stor_host_hooks(void)
         .close = bus_on_close,
         .control = bus_on_control,
         .released = bus_on_released,
+        .save = vmbi_stor_channel_save,
+        .restore = vmbi_stor_channel_restore,
     };
 
     return &hooks;

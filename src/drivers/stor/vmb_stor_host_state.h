@@ -176,6 +176,18 @@ void vmbi_stor_channel_drain(struct vmbi_stor_channel *channel, bool abandon);
 /* Forget all requests; no job is at a back end. */
 void vmbi_stor_channel_clear(struct vmbi_stor_channel *channel);
 
+/* ---- On a bus (control plane) ---------------------------------------------------------------- */
+
+/* So many sub-channels are to be there: offer them, or take them back. */
+void vmbi_stor_bus_want(struct vmb_stor_host *host, uint32_t count);
+
+/* For hooks.save and hooks.restore. */
+vmb_status vmbi_stor_channel_save(void *device, struct vmb_host_channel *bus_channel, bool open,
+                                  void *buffer, size_t buffer_bytes, size_t *out_bytes);
+vmb_status vmbi_stor_channel_restore(void *device, struct vmb_host_channel *bus_channel,
+                                     struct vmb_endpoint *endpoint, const void *bytes,
+                                     size_t byte_count);
+
 /* ---- Packets other than SCSI requests (runner) ----------------------------------------------- */
 
 void vmbi_stor_packet(struct vmbi_stor_channel *channel, struct vmbi_stor_request *request,
