@@ -36,6 +36,7 @@ static const uint32_t image_versions[IMAGES] = {
 static struct image images[IMAGES];
 static uint8_t *memory;
 static size_t memory_bytes;
+static bool moved; /* In this session. */
 
 static void make_host(void)
 {
@@ -374,6 +375,10 @@ static void host_moves(void)
     size_t byte_count = 0;
     vmb_status status;
 
+    if (moved) {
+        return; /* Once a session: it costs as much as all the rest of one. */
+    }
+    moved = true;
     FUZZ_CHECK(vmb_host_save(host, saved, sizeof(saved), &byte_count) == VMB_OK);
     host_dies();
     make_host();
@@ -472,6 +477,7 @@ static void begin(const struct image *image)
 {
     uint32_t i;
 
+    moved = false;
     unmap_all();
     blocks_restore(&blocks, image->given);
     memcpy(memory, image->memory, memory_bytes);

@@ -50,6 +50,7 @@
     MOVE(PHASE_CLOSE_UNSHARING, PHASE_OFFERED, "bus left")                                         \
     MOVE(PHASE_RELEASE_QUIESCING, PHASE_OFFERED, "bus left")                                       \
     MOVE(PHASE_RELEASE_TELLING, PHASE_OFFERED, "bus left")                                         \
+    MOVE(PHASE_RELEASE_QUIESCING, PHASE_FREE, "let go while Unload was under way")                 \
     MOVE(PHASE_SUSPENDED, PHASE_OFFERED, "offered again, or told as rescinded, bus left")          \
     MOVE(PHASE_OFFERED, PHASE_SUSPENDED, "suspended, relid gone")                                  \
     MOVE(PHASE_OFFERED, PHASE_FREE, "unloaded, let go of when it slept")

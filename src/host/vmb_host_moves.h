@@ -51,6 +51,8 @@
     MOVE(VMB_HOST_CHANNEL_OPENING_CLIENT_RELEASE, VMB_HOST_CHANNEL_CLIENT_RELEASED,                \
          "(D) answered")                                                                           \
     MOVE(VMB_HOST_CHANNEL_OPEN, VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE, "(G) left")               \
+    MOVE(VMB_HOST_CHANNEL_OPENING, VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE,                        \
+         "(H) revoke of a reserved one whose guest has left")                                      \
     MOVE(VMB_HOST_CHANNEL_CLOSING, VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE,                        \
          "(G) released or left")                                                                   \
     MOVE(VMB_HOST_CHANNEL_CLOSING_REOPEN, VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE, "(G) left")     \

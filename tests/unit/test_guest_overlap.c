@@ -117,6 +117,20 @@ static void closing_and_leaving_at_once_closes_once(void **state)
     assert_int_equal(rig.done_status, VMB_ERR_GONE);
 }
 
+static void a_channel_may_be_let_go_while_unload_is_under_way(void **state)
+{
+    (void)state;
+    rig_rescind(&rig, 1);
+    assert_int_equal(vmb_guest_unload(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_UNLOAD);
+    assert_int_equal(vmb_channel_let_go(rig.offered[0]), VMB_OK);
+    rig_no_more(&rig); /* Behind Unload nothing is said. */
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_UNLOAD_COMPLETE});
+    assert_int_equal(vmb_guest_deinit(rig.guest), VMB_OK);
+    rig_connect(&rig, VMB_VERSION_5_3, 4);
+    assert_non_null(vmb_guest_relid2channel(rig.guest, 4));
+}
+
 /* ---- What is due for who is gone -------------------------------------------------------------
  */
 
@@ -552,6 +566,7 @@ int main(void)
         TEST(leaving_waits_for_every_vp_inside),
         TEST(leaving_waits_for_pollers),
         TEST(closing_and_leaving_at_once_closes_once),
+        TEST(a_channel_may_be_let_go_while_unload_is_under_way),
         TEST(due_for_a_channel_that_left_is_nothing),
         TEST(a_poller_that_leaves_packets_goes_on),
         TEST(an_event_while_polling_is_the_pollers),

@@ -480,6 +480,24 @@ static void an_open_that_outlives_its_guest_can_be_revoked(void **state)
     hrig_free(rig);
 }
 
+static void a_reserved_open_that_outlives_its_guest_can_be_revoked(void **state)
+{
+    struct hrig *rig = hrig_new(NULL);
+    struct vmb_host_channel *channel = hrig_with_rings(rig, VMB_VERSION_5_3, 0);
+
+    (void)state;
+    rig->devices[0].open_answer = VMB_ERR_BUSY;
+    post_reserved(rig, VMB_MSG_OPEN_RESERVED, 1, 2);
+    hrig_header_only(rig, VMB_MSG_UNLOAD);
+    hrig_expect(rig, VMB_MSG_UNLOAD_COMPLETE);
+    assert_int_equal(vmb_host_channel_state(channel), STATE(OPENING));
+    assert_int_equal(vmb_host_revoke(channel), VMB_OK);
+    hrig_poll(rig);
+    assert_int_equal(rig->devices[0].released, 1);
+    rig->devices[0].channel = NULL;
+    hrig_free(rig);
+}
+
 static void what_nobody_asked_for_control_is_not_called(void **state)
 {
     struct hrig *rig = hrig_new(NULL);
@@ -558,6 +576,7 @@ int main(void)
         cmocka_unit_test(a_poll_within_a_poll_does_nothing),
         cmocka_unit_test(a_reserved_channel_of_nobody_can_be_revoked),
         cmocka_unit_test(an_open_that_outlives_its_guest_can_be_revoked),
+        cmocka_unit_test(a_reserved_open_that_outlives_its_guest_can_be_revoked),
         cmocka_unit_test(what_nobody_asked_for_control_is_not_called),
         cmocka_unit_test(memory_without_a_mapping_has_no_address),
         cmocka_unit_test(a_move_waits_for_the_interrupt_under_way),
