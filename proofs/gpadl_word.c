@@ -7,7 +7,7 @@
  */
 #include "proof.h"
 
-#include "host/vmb_host_gpadl.c"
+#include "host/vmb_host_gpadl_words.c"
 
 #define WORDS 32u
 
@@ -46,7 +46,7 @@ int main(void)
     kept = words[other];
     before = gpadl.pages_seen + gpadl.ranges_seen;
     proof_assume(before < pages + ranges); /* gpadl_take_words() stops there. */
-    if (gpadl_take_word(&gpadl, proof_any()) == VMB_OK) {
+    if (vmbi_gpadl_words_take(&gpadl, proof_any()) == VMB_OK) {
         proof_check(state_is_right(offset, pages, ranges));
         proof_check(gpadl.pages_seen + gpadl.ranges_seen == before + 1u);
         if (before + 1u == pages + ranges) {

@@ -14,44 +14,73 @@
 #include "proto/vmb_message.c"
 #include "proto/vmb_version.c"
 
-static void decode_any(void)
+/*
+ * What vmb_message_decode() does once it has the number: one message after the other, so that each
+ * has only its own fields to be followed.
+ */
+static void decode(uint32_t number)
 {
+    struct vmbi_message_form form = message_form((uint32_t)proof_any(), (uint32_t)proof_any());
     uint32_t byte_count = proof_below(VMB_MESSAGE_MAX_BYTES + 1u);
     const uint8_t *bytes = malloc(byte_count); /* Anything, and its end is sharp. */
     struct vmb_message message;
-    enum vmb_message_direction direction = proof_any() != 0 ? VMB_HOST_TO_GUEST : VMB_GUEST_TO_HOST;
 
-    proof_assume(bytes != NULL);
-    if (vmb_message_decode(bytes, byte_count, direction, (uint32_t)proof_any(),
-                           (uint32_t)proof_any(), &message) != VMB_OK) {
-        return;
-    }
-    proof_check(message.number > 0 && message.number <= VMB_MSG_LAST);
-    if (message.number == VMB_MSG_GPADL_HEADER) {
-        proof_check(message.u.gpadl_header.range_word_count <= VMB_GPADL_HEADER_WORDS);
-    } else if (message.number == VMB_MSG_GPADL_BODY) {
-        proof_check(message.u.gpadl_body.range_word_count <= VMB_GPADL_BODY_WORDS);
+    proof_assume(bytes != NULL && byte_count >= VMB_MESSAGE_HEADER_BYTES);
+    message.number = number;
+    if (number == VMB_MSG_INITIATE_CONTACT) {
+        (void)message_decode_contact(bytes, byte_count, &message);
+    } else if (number == VMB_MSG_VERSION_RESPONSE) {
+        (void)message_decode_response(bytes, byte_count, &form, &message);
+    } else if (byte_count >= message_bytes(number, &form, false)) {
+        message_decode_fields(bytes, byte_count, &form, &message);
+        message_decode_words(bytes, byte_count, &message);
+        if (number == VMB_MSG_GPADL_HEADER) {
+            proof_check(message.u.gpadl_header.range_word_count <= VMB_GPADL_HEADER_WORDS);
+        } else if (number == VMB_MSG_GPADL_BODY) {
+            proof_check(message.u.gpadl_body.range_word_count <= VMB_GPADL_BODY_WORDS);
+        }
     }
 }
 
-static void encode_any(void)
+/* Up to there: any number, any length. */
+static void find(void)
 {
-    uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
-    struct vmb_message message; /* Anything. */
-    uint32_t limit = proof_below(sizeof(bytes) + 1u), byte_count = 0;
+    struct vmbi_message_form form = message_form((uint32_t)proof_any(), (uint32_t)proof_any());
+    uint32_t number = (uint32_t)proof_any();
 
-    if (vmb_message_encode(&message, (uint32_t)proof_any(), (uint32_t)proof_any(),
-                           bytes + (sizeof(bytes) - limit), limit, &byte_count) == VMB_OK) {
+    if (message_exists(number, &form)) {
+        proof_check(number > 0 && number <= VMB_MSG_LAST);
+        proof_check(vmbi_message_kinds[number].sender == VMB_GUEST_TO_HOST ||
+                    vmbi_message_kinds[number].sender == VMB_HOST_TO_GUEST);
+    }
+}
+
+/* Any struct of that number, into any buffer. */
+static void encode(uint32_t number)
+{
+    uint32_t limit = proof_below(VMB_MESSAGE_MAX_BYTES + 1u), byte_count = 0;
+    uint8_t *bytes = malloc(limit);
+    struct vmb_message message; /* Anything. */
+
+    proof_assume(bytes != NULL);
+    message.number = number;
+    if (vmb_message_encode(&message, (uint32_t)proof_any(), (uint32_t)proof_any(), bytes, limit,
+                           &byte_count) == VMB_OK) {
         proof_check(byte_count <= limit && byte_count >= VMB_MESSAGE_HEADER_BYTES);
     }
 }
 
 int main(void)
 {
+    uint32_t number;
+
+    find();
+    for (number = 1; number <= VMB_MSG_LAST; number++) {
 #ifdef PROOF_ENCODE
-    encode_any();
+        encode(number);
 #else
-    decode_any();
+        decode(number);
 #endif
+    }
     return 0;
 }

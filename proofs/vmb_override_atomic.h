@@ -23,6 +23,8 @@
 #endif
 #define vmb_atomic_changed(object)                                                                 \
     (proof_writable(object, sizeof(*(object))), (__typeof__((object)->value))proof_any())
+#define vmb_atomic_compare_exchange(object, expected, desired, success, failure)                   \
+    ((void)(desired), *(expected) = vmb_atomic_changed(object), proof_any() != 0)
 #define vmb_atomic_exchange(object, desired, order) ((void)(desired), vmb_atomic_changed(object))
 #define vmb_atomic_fetch_or(object, bits, order)    ((void)(bits), vmb_atomic_changed(object))
 #define vmb_atomic_fetch_and(object, bits, order)   ((void)(bits), vmb_atomic_changed(object))

@@ -45,7 +45,8 @@ prove() {
             timeout 300 "${cbmc[@]}" "proofs/$name.c" "${first[@]}" "${includes[@]}" \
                 "${defines[@]}" --bounds-check --pointer-check --pointer-overflow-check \
                 --signed-overflow-check --undefined-shift-check --div-by-zero-check \
-                --unwind "$unwind" --unwinding-assertions --drop-unused-functions >"$log" 2>&1
+                --unwind "$unwind" --unwinding-assertions --object-bits 12 \
+                --drop-unused-functions >"$log" 2>&1
             ;;
         eva)
             timeout 300 frama-c -machdep gcc_x86_64 \
