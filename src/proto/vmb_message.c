@@ -52,17 +52,41 @@ static bool message_exists(uint32_t number, const struct vmbi_message_form *form
            (kind->feature == 0 || (form->features & kind->feature) != 0);
 }
 
+/* The first field of a message, or of the next one that has some: they stand in that order. */
+static uint32_t message_first_field(uint32_t number)
+{
+    uint32_t first = 0;
+    uint32_t count = vmbi_message_field_count;
+
+    while (count > 0) {
+        uint32_t half = count / 2u;
+
+        if (vmbi_message_fields[first + half].number < number) {
+            first += half + 1u;
+            count -= half + 1u;
+        } else {
+            count = half;
+        }
+    }
+    return first;
+}
+
+static bool message_has_field(uint32_t number, uint32_t index)
+{
+    return index < vmbi_message_field_count && vmbi_message_fields[index].number == number;
+}
+
 /* The end of the last field of a form, of those that no sender leaves out or of all. */
 static uint32_t message_bytes(uint32_t number, const struct vmbi_message_form *form, bool optional)
 {
     uint32_t bytes = VMB_MESSAGE_HEADER_BYTES;
     uint32_t i;
 
-    for (i = 0; i < vmbi_message_field_count; i++) {
+    for (i = message_first_field(number); message_has_field(number, i); i++) {
         const struct vmbi_message_field *field = &vmbi_message_fields[i];
 
-        if (field->number == number && vmbi_field_present(field, form) &&
-            (optional || !field->optional) && bytes < field->offset + vmbi_field_bytes(field)) {
+        if (vmbi_field_present(field, form) && (optional || !field->optional) &&
+            bytes < field->offset + vmbi_field_bytes(field)) {
             bytes = field->offset + vmbi_field_bytes(field);
         }
     }
@@ -154,12 +178,9 @@ static void message_decode_fields(const uint8_t *bytes, uint32_t byte_count,
 {
     uint32_t i;
 
-    for (i = 0; i < vmbi_message_field_count; i++) {
+    for (i = message_first_field(message->number); message_has_field(message->number, i); i++) {
         const struct vmbi_message_field *field = &vmbi_message_fields[i];
 
-        if (field->number != message->number) {
-            continue;
-        }
         if (vmbi_field_present(field, form) &&
             field->offset + vmbi_field_bytes(field) <= byte_count) {
             field_decode(field, bytes + field->offset, message);
@@ -326,10 +347,10 @@ static void message_encode_fields(const struct vmb_message *message,
 {
     uint32_t i;
 
-    for (i = 0; i < vmbi_message_field_count; i++) {
+    for (i = message_first_field(message->number); message_has_field(message->number, i); i++) {
         const struct vmbi_message_field *field = &vmbi_message_fields[i];
 
-        if (field->number == message->number && vmbi_field_present(field, form)) {
+        if (vmbi_field_present(field, form)) {
             field_encode(field, message, bytes + field->offset);
         }
     }

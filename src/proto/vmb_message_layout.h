@@ -63,7 +63,7 @@ struct vmbi_message_form {
 };
 
 extern const struct vmbi_message_kind vmbi_message_kinds[VMB_MSG_LAST + 1u]; /* By number. */
-extern const struct vmbi_message_field vmbi_message_fields[];                /* In wire order. */
+extern const struct vmbi_message_field vmbi_message_fields[]; /* By message, in wire order. */
 extern const uint32_t vmbi_message_field_count;
 
 /* Bytes of a field in the message. */
