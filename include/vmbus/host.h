@@ -151,8 +151,12 @@ struct vmb_host_options {
     uint8_t redirect_sint;       /**< With VMB_FEATURE_INTERRUPT_REDIRECT. Default 7. */
     vmb_gpa parent_to_child_gpa; /**< With VMB_FEATURE_HOST_MONITOR_PAGES: the pages. */
     vmb_gpa child_to_parent_gpa;
-    uint64_t monitor_interval_ns; /**< How often monitor bits are looked at. Default 100 us. */
-    uint64_t post_retry_ns;       /**< When to try a taken slot again unasked. Default 1 ms. */
+    /**
+     * How often monitor bits are looked at. Default 100 us. A guest that gives each of its open
+     * monitored channels a longer latency has them looked at less often, never more often.
+     */
+    uint64_t monitor_interval_ns;
+    uint64_t post_retry_ns; /**< When to try a taken slot again unasked. Default 1 ms. */
 };
 
 /** options.features: grant none at all. */

@@ -30,6 +30,18 @@ VMB_BEGIN_DECLS
  */
 VMB_NODISCARD vmb_status vmb_channel_set_latency(struct vmb_channel *channel, uint32_t latency_ns);
 
+/**
+ * How long a signal through a channel's monitor may wait: the host's word since the open, or ours
+ * since vmb_channel_set_latency(). A hint, and in memory that the host writes.
+ *
+ * @retval VMB_OK               Written to *out_latency_ns; 0 if neither has said.
+ * @retval VMB_ERR_UNSUPPORTED  The channel has no monitor, or there is no monitor page.
+ *
+ * Context: control plane. VMBus monitor page: latency, in units of 100 ns.
+ */
+VMB_NODISCARD vmb_status vmb_channel_latency(const struct vmb_channel *channel,
+                                             uint32_t *out_latency_ns);
+
 /** Told once when vmb_guest_move_monitors() has ended. Control plane. */
 typedef void (*vmb_guest_done)(void *context, vmb_status status);
 

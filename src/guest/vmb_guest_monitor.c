@@ -50,6 +50,20 @@ vmb_status vmb_channel_set_latency(struct vmb_channel *channel, uint32_t latency
     return VMB_OK;
 }
 
+vmb_status vmb_channel_latency(const struct vmb_channel *channel, uint32_t *out_latency_ns)
+{
+    const uint8_t *page;
+    uint8_t bytes[2];
+
+    if (!monitor_usable(channel)) {
+        return VMB_ERR_UNSUPPORTED;
+    }
+    page = vmb_atomic_load(&channel->guest->monitor_page, VMB_RELAXED);
+    vmbi_shm_copy_in(bytes, page + VMB_MONITOR_LATENCY(channel->offer.monitor_id), sizeof(bytes));
+    *out_latency_ns = vmbi_le16(bytes) * MONITOR_LATENCY_UNIT_NS;
+    return VMB_OK;
+}
+
 /* ---- Moving -----------------------------------------------------------------------------------
  */
 

@@ -277,9 +277,10 @@ uint64_t vmb_host_next_deadline_ns(const struct vmb_host *host)
     if (host->slot_busy) {
         deadline = host->slot_tried_ns + host->options.post_retry_ns;
     }
-    if (host->monitored_open > 0 &&
-        host->monitors_looked_ns + host->options.monitor_interval_ns < deadline) {
-        deadline = host->monitors_looked_ns + host->options.monitor_interval_ns;
+    if (host->monitored_open > 0) {
+        uint64_t look = host->monitors_looked_ns + vmbi_host_monitor_interval_ns(host);
+
+        deadline = look < deadline ? look : deadline;
     }
     return deadline;
 }

@@ -179,6 +179,7 @@ vmb_status vmbi_host_attach(struct vmb_host_channel *channel)
     }
     channel->monitored_open = channel->offer.monitor_allocated;
     channel->host->monitored_open += channel->monitored_open;
+    vmbi_host_monitor_describe(channel);
     return VMB_OK;
 }
 

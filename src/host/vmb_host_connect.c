@@ -368,6 +368,9 @@ void vmbi_host_modify_connection(struct vmb_host *host,
     } else if (status != VMB_OK) {
         message.u.modify_connection_response.connection_state = VMB_CONNECTION_STATE_FAILED;
     }
+    if (status == VMB_OK) {
+        vmbi_host_monitors_describe(host);
+    }
     vmbi_host_send(host, &message);
 }
 

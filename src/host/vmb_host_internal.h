@@ -324,6 +324,11 @@ void vmbi_host_pause(struct vmb_host *host);
 void vmbi_host_resume(struct vmb_host *host);
 void vmbi_host_tl_connect(struct vmb_host *host, const struct vmb_msg_tl_connect_request *request);
 
+/* vmb_host_monitor.c: what the guest may read beside the bits, and how often to look at these. */
+void vmbi_host_monitor_describe(const struct vmb_host_channel *channel);
+void vmbi_host_monitors_describe(struct vmb_host *host);
+uint64_t vmbi_host_monitor_interval_ns(const struct vmb_host *host);
+
 /* vmb_host_paravisor.c */
 VMB_INLINE bool vmbi_host_has_paravisor(const struct vmb_host *host)
 {

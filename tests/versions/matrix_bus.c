@@ -102,10 +102,17 @@ static vmb_status bus_silent_host(struct pair *pair, const struct matrix_column 
     return VMB_OK;
 }
 
+/* How long until the host looks at the monitors again. */
+static uint64_t bus_next_look(struct pair *pair)
+{
+    pair_pump(pair);
+    return vmb_host_next_deadline_ns(pair->host) - pair->now_ns;
+}
+
 static vmb_status bus_monitored(struct pair *pair, const struct matrix_column *column)
 {
     struct pair_device *device = &pair->devices[1];
-    uint32_t signals;
+    uint32_t latency_ns, signals;
 
     MATRIX_HOLDS(matrix_connected(pair) == VMB_OK);
     MATRIX_HOLDS(pair_open(pair, 1, 0, true) == VMB_OK);
@@ -116,8 +123,15 @@ static vmb_status bus_monitored(struct pair *pair, const struct matrix_column *c
         return VMB_OK;
     }
     MATRIX_HOLDS(pair->signals[0] == signals);
-    MATRIX_HOLDS(vmb_channel_set_latency(device->channel, 1000000) == VMB_OK);
+    /* The host's hint to us, then ours to it: lazier it may get, not more eager. */
+    MATRIX_HOLDS(vmb_channel_latency(device->channel, &latency_ns) == VMB_OK);
+    MATRIX_HOLDS(latency_ns == pair->host_options.monitor_interval_ns);
     MATRIX_HOLDS(vmb_channel_set_latency(device->channel, 7000000) == VMB_ERR_INVALID_ARGUMENT);
+    MATRIX_HOLDS(vmb_channel_set_latency(device->channel, 3000000) == VMB_OK);
+    MATRIX_HOLDS(bus_next_look(pair) == 3000000);
+    MATRIX_HOLDS(matrix_talks(pair, 1));
+    MATRIX_HOLDS(vmb_channel_set_latency(device->channel, 100) == VMB_OK);
+    MATRIX_HOLDS(bus_next_look(pair) == pair->host_options.monitor_interval_ns);
     MATRIX_HOLDS(matrix_talks(pair, 1));
     return VMB_OK;
 }
