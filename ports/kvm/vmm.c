@@ -126,6 +126,7 @@ static bool vmm_init_devices(struct vmm *vmm, struct vmm_error *error)
         .cpu_count = vmm->options.cpu_count,
         .disks = vmm->options.disks,
         .disk_count = vmm->options.disk_count,
+        .more_later = vmm->options.control != NULL,
     };
 
     vmm->devices.host = vmm->bus.host;

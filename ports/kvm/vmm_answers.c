@@ -239,6 +239,23 @@ static json_t *answer_shutdown(struct vmm *vmm, const json_t *request)
     return vmm_control_error("a guest can power-off, restart or hibernate");
 }
 
+static json_t *answer_add_disk(struct vmm *vmm, const json_t *request,
+                               struct vmm_control_ticket ticket)
+{
+    const char *name = json_string_value(json_object_get(request, "name"));
+    int file = vmm_control_take_passed(ticket);
+    struct vmm_error error;
+    uint32_t lun;
+
+    if (file < 0) {
+        return vmm_control_error("no open file came along");
+    }
+    if (!vmm_storage_plug(vmm->storage, file, name != NULL ? name : "", &lun, &error)) {
+        return vmm_control_error(error.text);
+    }
+    return json_pack("{s:b, s:i}", "ok", 1, "lun", (int)lun);
+}
+
 static json_t *answer_unplug(struct vmm *vmm)
 {
     vmm->quit = true;
@@ -274,6 +291,9 @@ json_t *vmm_answer(void *context, const json_t *request, struct vmm_control_tick
     }
     if (strcmp(deed, "freeze") == 0 || strcmp(deed, "thaw") == 0) {
         return vmm_backup_answer(vmm->services.backup, deed[0] == 'f', ticket, out_later);
+    }
+    if (strcmp(deed, "add-disk") == 0) {
+        return answer_add_disk(vmm, request, ticket);
     }
     if (strcmp(deed, "unplug") == 0) {
         return answer_unplug(vmm);

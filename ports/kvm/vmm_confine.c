@@ -2,8 +2,10 @@
 #include "ports/kvm/vmm_confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <jansson.h>
+#include <linux/fs.h>
 #include <linux/kvm.h>
 #include <pwd.h>
 #include <sched.h>
@@ -83,6 +85,10 @@ static const int confine_allowed[] = {
     SCMP_SYS(recvmsg),
     SCMP_SYS(sendmsg),
     SCMP_SYS(shutdown),
+    /* Files that the control socket hands over as disks. */
+    SCMP_SYS(flock),
+    SCMP_SYS(fstatfs),
+    SCMP_SYS(pread64),
     /* Memory; mmap and mprotect are below. fallocate clears the guest's. */
     SCMP_SYS(brk),
     SCMP_SYS(fallocate),
@@ -121,6 +127,15 @@ static bool confine_allow_some(scmp_filter_ctx filter)
     return /* Everything of KVM. */
         seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                          SCMP_A1(SCMP_CMP_MASKED_EQ, 0xFF00, KVMIO << 8)) == 0 &&
+        /* How large a disk that came later is, and how it was opened. */
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                         SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64, 0)) == 0 &&
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                         SCMP_A1(SCMP_CMP_EQ, BLKSSZGET, 0)) == 0 &&
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                         SCMP_A1(SCMP_CMP_EQ, BLKPBSZGET, 0)) == 0 &&
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                         SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0)) == 0 &&
         /* The terminal's mode. */
         seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                          SCMP_A1(SCMP_CMP_EQ, TCGETS, 0)) == 0 &&

@@ -16,8 +16,17 @@ json_t *vmm_control_error(const char *text)
 
 /* ---- Clients --------------------------------------------------------------------------------- */
 
+static void control_drop_passed(struct vmm_control_client *client)
+{
+    if (client->passed >= 0) {
+        close(client->passed);
+        client->passed = -1;
+    }
+}
+
 static void control_drop(struct vmm_control_client *client)
 {
+    control_drop_passed(client);
     vmm_loop_remove(client->control->loop, &client->source);
     close(client->source.fd);
     client->source.fd = -1;
@@ -77,11 +86,42 @@ static bool control_work(struct vmm_control_client *client)
     return client->request_bytes < sizeof(client->request);
 }
 
+int vmm_control_take_passed(struct vmm_control_ticket ticket)
+{
+    int passed = ticket.client->passed;
+
+    ticket.client->passed = -1;
+    return passed;
+}
+
+/* As recv(); a descriptor that comes along replaces the last one that nobody took. */
+static ssize_t control_receive(struct vmm_control_client *client)
+{
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } room;
+    struct iovec vector = {client->request + client->request_bytes,
+                           sizeof(client->request) - client->request_bytes};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = room.bytes,
+                             .msg_controllen = sizeof(room.bytes)};
+    ssize_t got = recvmsg(client->source.fd, &message, MSG_CMSG_CLOEXEC);
+    struct cmsghdr *part = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+
+    if (part != NULL && part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS &&
+        part->cmsg_len == CMSG_LEN(sizeof(int))) {
+        control_drop_passed(client);
+        memcpy(&client->passed, CMSG_DATA(part), sizeof(int));
+    }
+    return got;
+}
+
 static void control_on_client(void *context, uint32_t events)
 {
     struct vmm_control_client *client = context;
-    ssize_t got = recv(client->source.fd, client->request + client->request_bytes,
-                       sizeof(client->request) - client->request_bytes, 0);
+    ssize_t got = control_receive(client);
 
     (void)events;
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -130,6 +170,7 @@ static void control_on_connect(void *context, uint32_t events)
     client->request_bytes = 0;
     client->serial++;
     client->waiting = false;
+    client->passed = -1;
     if (!vmm_loop_add(control->loop, &client->source, EPOLLIN)) {
         close(fd);
         client->source.fd = -1;

@@ -34,6 +34,7 @@ struct vmm_control_client {
     size_t request_bytes;
     uint32_t serial; /* Of the connection. */
     bool waiting;    /* For an answer that comes later. */
+    int passed;      /* A descriptor that came along, until it is taken; or -1. */
 };
 
 /* Where an answer goes that comes later. */
@@ -50,6 +51,9 @@ struct vmm_control {
     void *context;
     vmm_control_answer_function answer;
 };
+
+/* Take the descriptor that came along with a request: it is the caller's. -1: there is none. */
+int vmm_control_take_passed(struct vmm_control_ticket ticket);
 
 /* @path NULL: no socket; all else does nothing then. */
 bool vmm_control_init(struct vmm_control *control, struct vmm_loop *loop, const char *path,

@@ -53,23 +53,44 @@ static void disk_name(struct vmm_disk *disk, const char *source)
     (void)snprintf(disk->is.serial, sizeof(disk->is.serial), "%016" PRIx64, hash);
 }
 
-bool vmm_disk_open(const char *source, const struct vmm_disk_options *options,
-                   struct vmm_disk **out_disk, struct vmm_error *error)
+static void disk_finish(struct vmm_disk *disk, const char *source)
 {
     static const struct vmb_stor_disk_ops ops = {
         .submit = disk_submit,
         .submitted = disk_submitted,
     };
+
+    disk->is.ops = &ops;
+    disk->is.context = disk;
+    disk_name(disk, source);
+}
+
+bool vmm_disk_open(const char *source, const struct vmm_disk_options *options,
+                   struct vmm_disk **out_disk, struct vmm_error *error)
+{
     struct vmm_disk *disk = NULL;
 
     if (disk_is_nbd(source) ? !vmm_disk_open_nbd(source, options, &disk, error)
                             : !vmm_disk_open_file(source, options, &disk, error)) {
         return false;
     }
-    disk->is.ops = &ops;
-    disk->is.context = disk;
-    disk_name(disk, source);
+    disk_finish(disk, source);
     *out_disk = disk;
+    return true;
+}
+
+struct vmm_disk *vmm_disk_reserve(struct vmm_error *error)
+{
+    return vmm_disk_reserve_file(error);
+}
+
+bool vmm_disk_open_passed(struct vmm_disk *reserve, int file, const char *name,
+                          struct vmm_error *error)
+{
+    if (!vmm_disk_adopt_file(reserve, file, name, error)) {
+        return false;
+    }
+    disk_finish(reserve, name);
     return true;
 }
 

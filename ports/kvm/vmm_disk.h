@@ -30,7 +30,20 @@ struct vmm_disk_options {
 bool vmm_disk_open(const char *source, const struct vmm_disk_options *options,
                    struct vmm_disk **out_disk, struct vmm_error *error);
 
-/* It has no job any more. */
+/*
+ * For a process that will soon not be able to open anything: what a disk needs besides its file,
+ * made beforehand. NULL if it cannot be made; then why is in @error.
+ */
+struct vmm_disk *vmm_disk_reserve(struct vmm_error *error);
+
+/*
+ * Make a disk of a reserve and of a file that somebody else has opened: @name is what they call it.
+ * It is read-only if the descriptor is. On success both are the disk's; else both are still yours.
+ */
+bool vmm_disk_open_passed(struct vmm_disk *reserve, int file, const char *name,
+                          struct vmm_error *error);
+
+/* It has no job any more; or it is a reserve. */
 void vmm_disk_close(struct vmm_disk *disk);
 
 /* Readable when vmm_disk_reap() has something to do. Stays the same. */

@@ -29,6 +29,10 @@ bool vmm_disk_open_file(const char *path, const struct vmm_disk_options *options
 bool vmm_disk_open_nbd(const char *uri, const struct vmm_disk_options *options,
                        struct vmm_disk **out_disk, struct vmm_error *error);
 
+struct vmm_disk *vmm_disk_reserve_file(struct vmm_error *error);
+bool vmm_disk_adopt_file(struct vmm_disk *reserve, int file, const char *name,
+                         struct vmm_error *error);
+
 /* The end of a job. @error: 0 or a number of errno. */
 void vmm_disk_complete(struct vmm_disk *disk, struct vmb_stor_io *io, int error);
 

@@ -446,6 +446,16 @@ static bool uring_size(struct uring_disk *own, const char *path, bool any_format
     return true;
 }
 
+/* The open file as it is: ours alone if we may write to it. */
+static bool uring_take_file(struct uring_disk *own, const char *path, struct vmm_error *error)
+{
+    if (flock(own->file, (own->disk.is.read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
+        return vmm_fail(error, "the disk '%s' is in use by another machine", path);
+    }
+    own->in_memory = uring_is_in_memory(own->file);
+    return true;
+}
+
 static bool uring_open_file(struct uring_disk *own, const char *path,
                             const struct vmm_disk_options *options, struct vmm_error *error)
 {
@@ -461,14 +471,10 @@ static bool uring_open_file(struct uring_disk *own, const char *path,
     if (own->file < 0) {
         return vmm_fail_errno(error, "cannot open the disk '%s'", path);
     }
-    if (flock(own->file, (own->disk.is.read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
-        return vmm_fail(error, "the disk '%s' is in use by another machine", path);
-    }
-    own->in_memory = uring_is_in_memory(own->file);
     if (options->direct) {
         own->direct = open(path, flags | O_DIRECT); /* Not every file system has that. */
     }
-    return true;
+    return uring_take_file(own, path, error);
 }
 
 /*
@@ -521,8 +527,8 @@ static bool uring_open_ring(struct uring_disk *own, struct vmm_error *error)
     return true;
 }
 
-bool vmm_disk_open_file(const char *path, const struct vmm_disk_options *options,
-                        struct vmm_disk **out_disk, struct vmm_error *error)
+/* Everything but the file. */
+static struct uring_disk *uring_new(struct vmm_error *error)
 {
     static const struct vmm_disk_engine engine = {
         .submit = uring_submit,
@@ -530,23 +536,69 @@ bool vmm_disk_open_file(const char *path, const struct vmm_disk_options *options
         .reap = uring_reap,
         .close = uring_close,
     };
-    bool any_format = strncmp(path, "raw:", 4) == 0;
     struct uring_disk *own = calloc(1, sizeof(*own));
 
     if (own == NULL) {
-        return vmm_fail(error, "out of memory");
+        (void)vmm_fail(error, "out of memory");
+        return NULL;
     }
     own->disk.engine = &engine;
     own->disk.fd = own->file = own->direct = -1;
     own->zeroes = calloc(1, URING_ZERO_BYTES);
-    path += any_format ? 4 : 0;
     if (own->zeroes == NULL) {
         (void)vmm_fail(error, "out of memory");
-    } else if (uring_open_file(own, path, options, error) &&
-               uring_size(own, path, any_format, error) && uring_open_ring(own, error)) {
+    } else if (uring_open_ring(own, error)) {
+        return own;
+    }
+    uring_close(&own->disk);
+    return NULL;
+}
+
+bool vmm_disk_open_file(const char *path, const struct vmm_disk_options *options,
+                        struct vmm_disk **out_disk, struct vmm_error *error)
+{
+    bool any_format = strncmp(path, "raw:", 4) == 0;
+    struct uring_disk *own = uring_new(error);
+
+    if (own == NULL) {
+        return false;
+    }
+    path += any_format ? 4 : 0;
+    if (uring_open_file(own, path, options, error) && uring_size(own, path, any_format, error)) {
         *out_disk = &own->disk;
         return true;
     }
     uring_close(&own->disk);
+    return false;
+}
+
+/* ---- Later ----------------------------------------------------------------------------------- */
+
+struct vmm_disk *vmm_disk_reserve_file(struct vmm_error *error)
+{
+    struct uring_disk *own = uring_new(error);
+
+    return own != NULL ? &own->disk : NULL;
+}
+
+bool vmm_disk_adopt_file(struct vmm_disk *reserve, int file, const char *name,
+                         struct vmm_error *error)
+{
+    struct uring_disk *own = (struct uring_disk *)reserve;
+    bool any_format = strncmp(name, "raw:", 4) == 0;
+    int flags = fcntl(file, F_GETFL);
+
+    name += any_format ? 4 : 0;
+    own->disk.is = (struct vmb_stor_disk){.read_only = (flags & O_ACCMODE) == O_RDONLY};
+    own->file = file;
+    if (flags >= 0 && (flags & O_ACCMODE) != O_WRONLY && uring_take_file(own, name, error)) {
+        if (uring_size(own, name, any_format, error)) {
+            return true;
+        }
+        (void)flock(file, LOCK_UN);
+    } else if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY) {
+        (void)vmm_fail(error, "'%s' came without a descriptor that can be read", name);
+    }
+    own->file = -1;
     return false;
 }

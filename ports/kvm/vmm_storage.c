@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STORAGE_ALIGN 64u
 
@@ -84,8 +85,8 @@ static void storage_parse(char *source, struct vmm_disk_options *out)
     }
 }
 
-static bool storage_plug(struct vmm_storage *storage, uint32_t lun, struct vmm_disk *disk,
-                         struct vmm_error *error)
+static bool storage_attach(struct vmm_storage *storage, uint32_t lun, struct vmm_disk *disk,
+                           struct vmm_error *error)
 {
     struct vmm_storage_unit *unit = &storage->units[lun];
     struct vmb_stor_disk description = vmm_disk_describe(disk);
@@ -118,11 +119,55 @@ static bool storage_open(struct vmm_storage *storage, uint32_t lun, const char *
     storage_parse(source, &options);
     opened = vmm_disk_open(source, &options, &disk, error);
     free(source);
-    if (opened && !storage_plug(storage, lun, disk, error)) {
+    if (opened && !storage_attach(storage, lun, disk, error)) {
         vmm_disk_close(disk);
         return false;
     }
     return opened;
+}
+
+bool vmm_storage_plug(struct vmm_storage *storage, int file, const char *name, uint32_t *out_lun,
+                      struct vmm_error *error)
+{
+    struct vmm_disk *disk = NULL;
+    uint32_t lun = 0;
+    uint32_t which = 0;
+
+    while (lun < VMM_DISKS_MAX && storage->units[lun].disk != NULL) {
+        lun++;
+    }
+    while (which < VMM_DISKS_LATER && storage->reserves[which] == NULL) {
+        which++;
+    }
+    if (lun == VMM_DISKS_MAX || which == VMM_DISKS_LATER) {
+        (void)close(file);
+        return vmm_fail(error, "a machine takes %u disks, of which %u after its start",
+                        VMM_DISKS_MAX, VMM_DISKS_LATER);
+    }
+    disk = storage->reserves[which];
+    if (!vmm_disk_open_passed(disk, file, name, error)) {
+        (void)close(file);
+        return false;
+    }
+    storage->reserves[which] = NULL;
+    if (!storage_attach(storage, lun, disk, error)) {
+        vmm_disk_close(disk); /* And the file. */
+        return false;
+    }
+    storage->device.wanted = true; /* If this is the first one. */
+    *out_lun = lun;
+    return true;
+}
+
+static bool storage_reserve(struct vmm_storage *storage, struct vmm_error *error)
+{
+    for (uint32_t i = 0; i < VMM_DISKS_LATER; i++) {
+        storage->reserves[i] = vmm_disk_reserve(error);
+        if (storage->reserves[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -135,6 +180,11 @@ static void storage_deinit(struct vmm_device *device)
 
     for (lun = 0; lun < VMM_DISKS_MAX; lun++) {
         storage_unplug(&storage->units[lun]);
+    }
+    for (lun = 0; lun < VMM_DISKS_LATER; lun++) {
+        if (storage->reserves[lun] != NULL) {
+            vmm_disk_close(storage->reserves[lun]);
+        }
     }
     free(storage->memory_of_controller);
     free(storage);
@@ -199,6 +249,7 @@ bool vmm_storage_add(struct vmm_devices *devices, const struct vmm_storage_optio
     for (lun = 0; done && lun < options->disk_count; lun++) {
         done = storage_open(storage, lun, options->disks[lun], error);
     }
+    done = done && (!options->more_later || storage_reserve(storage, error));
     if (!done) {
         storage_deinit(&storage->device);
         return false;

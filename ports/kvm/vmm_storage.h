@@ -16,8 +16,9 @@
 
 #include <vmbus/drivers/stor_host.h>
 
-#define VMM_STORAGE   "storage"
-#define VMM_DISKS_MAX VMB_STOR_LUN_COUNT
+#define VMM_STORAGE     "storage"
+#define VMM_DISKS_MAX   VMB_STOR_LUN_COUNT
+#define VMM_DISKS_LATER 8u /* That can be added to a running machine. */
 
 struct vmm_storage;
 
@@ -36,6 +37,7 @@ struct vmm_storage {
     struct vmb_stor_host *controller;
     void *memory_of_controller;
     struct vmm_storage_unit units[VMM_DISKS_MAX];
+    struct vmm_disk *reserves[VMM_DISKS_LATER]; /* NULL: used, or never made. */
 };
 
 struct vmm_storage_options {
@@ -46,10 +48,19 @@ struct vmm_storage_options {
      * files past the page cache. LUNs from 0 on. */
     const char *const *disks;
     uint32_t disk_count; /* Up to VMM_DISKS_MAX. */
+    bool more_later;     /* Prepare for vmm_storage_plug(). */
 };
 
 /* Open the disks and add the controller to the table, which owns it: *out_storage is to look at. */
 bool vmm_storage_add(struct vmm_devices *devices, const struct vmm_storage_options *options,
                      struct vmm_storage **out_storage, struct vmm_error *error);
+
+/*
+ * Give a running guest one disk more, on the first LUN that is free: a file that somebody else has
+ * opened, since this process cannot any more, and which @name they call it by. It is read-only if
+ * the descriptor is. The descriptor is taken over, whatever comes of it.
+ */
+bool vmm_storage_plug(struct vmm_storage *storage, int file, const char *name, uint32_t *out_lun,
+                      struct vmm_error *error);
 
 #endif /* VMM_STORAGE_H */

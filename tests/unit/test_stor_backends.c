@@ -59,16 +59,12 @@ static struct kit_answer bench_scsi(struct bench *bench, const char *cdb,
     return answer;
 }
 
-static struct bench bench_new(const char *source, const struct vmm_disk_options *options)
+static struct bench bench_of(struct vmm_disk *opened)
 {
-    struct bench bench = {.kit = kit_ready(), .seed = 11};
-    struct vmm_error error = {""};
+    struct bench bench = {.kit = kit_ready(), .disk = opened, .seed = 11};
     struct vmb_stor_disk disk;
     struct kit_answer answer;
 
-    if (!vmm_disk_open(source, options, &bench.disk, &error)) {
-        fail_msg("%s", error.text);
-    }
     disk = vmm_disk_describe(bench.disk);
     assert_true(disk.block_count * disk.block_bytes == DISK_BYTES);
     assert_int_equal(vmb_stor_host_add(bench.kit->host, 1, &disk), VMB_OK);
@@ -79,6 +75,17 @@ static struct bench bench_new(const char *source, const struct vmm_disk_options 
     bench.expected = calloc(1, DISK_BYTES);
     assert_non_null(bench.expected);
     return bench;
+}
+
+static struct bench bench_new(const char *source, const struct vmm_disk_options *options)
+{
+    struct vmm_error error = {""};
+    struct vmm_disk *disk;
+
+    if (!vmm_disk_open(source, options, &disk, &error)) {
+        fail_msg("%s", error.text);
+    }
+    return bench_of(disk);
 }
 
 static void bench_free(struct bench *bench)
@@ -340,6 +347,47 @@ static void test_read_only_files(void **state)
     bench_free(&bench);
 }
 
+/* A disk made of a reserve and a file that somebody else has opened. */
+static void test_a_file_that_is_handed_over(void **state)
+{
+    struct vmm_error error = {""};
+    struct vmm_disk *reserve = vmm_disk_reserve(&error);
+    struct vmm_disk *other;
+    int file, unreadable;
+
+    (void)state;
+    file_make("QFI\xfb");
+    assert_non_null(reserve);
+    file = open(path, O_RDWR | O_CLOEXEC);
+    assert_false(vmm_disk_open_passed(reserve, file, path, &error)); /* Looks like a qcow2 image. */
+    assert_non_null(strstr(error.text, "qemu-nbd"));
+    unreadable = open(path, O_WRONLY | O_CLOEXEC);
+    assert_false(vmm_disk_open_passed(reserve, unreadable, path, &error));
+    (void)close(unreadable);
+    assert_true(pwrite(file, "\0\0\0\0", 4, 0) == 4);
+    assert_true(
+        vmm_disk_open(path, &(struct vmm_disk_options){.read_only = false}, &other, &error));
+    assert_false(vmm_disk_open_passed(reserve, file, path, &error));
+    assert_non_null(strstr(error.text, "in use"));
+    vmm_disk_close(other);
+    assert_true(vmm_disk_open_passed(reserve, file, path, &error));
+    {
+        struct bench bench = bench_of(reserve);
+
+        bench_work(&bench, 200);
+        bench_burst(&bench);
+        file_check(bench.expected);
+        bench_free(&bench); /* And the file. */
+    }
+    assert_int_equal(fcntl(file, F_GETFD), -1);
+    reserve = vmm_disk_reserve(&error);
+    assert_non_null(reserve);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(vmm_disk_open_passed(reserve, file, path, &error));
+    assert_true(vmm_disk_describe(reserve).read_only);
+    vmm_disk_close(reserve);
+}
+
 static void test_what_cannot_be_a_disk_is_refused(void **state)
 {
     const struct vmm_disk_options options = {.direct = false};
@@ -534,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_whole_block_is_no_part_of_the_disk),
         cmocka_unit_test(test_a_file_that_may_not_grow_is_full),
         cmocka_unit_test(test_read_only_files),
+        cmocka_unit_test(test_a_file_that_is_handed_over),
         cmocka_unit_test(test_what_cannot_be_a_disk_is_refused),
         cmocka_unit_test(test_a_server_keeps_every_byte),
         cmocka_unit_test(test_qemu_serves_a_qcow2_image),

@@ -16,7 +16,7 @@ bool vm_client_open(struct vm_client *client, const char *command, const char *p
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    *client = (struct vm_client){.command = command, .fd = -1};
+    *client = (struct vm_client){.command = command, .fd = -1, .passing = -1};
     path = path != NULL ? path : getenv("VMBUS_CONTROL");
     if (path == NULL) {
         (void)tool_usage(command, "which machine? Give --control PATH or set VMBUS_CONTROL.");
@@ -47,7 +47,29 @@ void vm_client_close(struct vm_client *client)
     client->answer = NULL;
 }
 
-static bool client_send(const struct vm_client *client, const json_t *request)
+/* As send(), with the descriptor that goes along. */
+static ssize_t client_pass(struct vm_client *client, char *text, size_t bytes)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } room = {.bytes = {0}};
+    struct iovec vector = {text, bytes};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = room.bytes,
+                             .msg_controllen = sizeof(room.bytes)};
+    struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(part), &client->passing, sizeof(int));
+    client->passing = -1;
+    return sendmsg(client->fd, &message, MSG_NOSIGNAL);
+}
+
+static bool client_send(struct vm_client *client, const json_t *request)
 {
     char *text = json_dumps(request, JSON_COMPACT);
     bool sent = false;
@@ -56,7 +78,9 @@ static bool client_send(const struct vm_client *client, const json_t *request)
         size_t bytes = strlen(text);
 
         text[bytes] = '\n';
-        sent = send(client->fd, text, bytes + 1, MSG_NOSIGNAL) == (ssize_t)bytes + 1;
+        sent = (client->passing >= 0
+                    ? client_pass(client, text, bytes + 1)
+                    : send(client->fd, text, bytes + 1, MSG_NOSIGNAL)) == (ssize_t)bytes + 1;
     }
     free(text);
     return sent;

@@ -9,6 +9,7 @@
 struct vm_client {
     const char *command; /* In whose name errors are told. */
     int fd;
+    int passing;  /* A descriptor to go along with the next request; or -1. The caller's. */
     char *answer; /* The last one; its room grows. */
     size_t answer_room;
 };

@@ -3,48 +3,57 @@
 #include "tools/vmbus/tool.h"
 #include "tools/vmbus/vm/vm_client.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct ctl_options {
     const char *path;
     bool force;
+    bool read_only;
     bool json;
 };
 
 static void ctl_help(void)
 {
-    printf("Usage: vmbus ctl [OPTIONS] REQUEST [ARGUMENT]\n"
-           "\n"
-           "Ask a machine that `vmbus vm --control PATH` runs for something.\n"
-           "\n"
-           "Requests:\n"
-           "  heartbeat        say whether the guest lives\n"
-           "  revoke DEVICE    take a device off the bus, such as heartbeat\n"
-           "  offer DEVICE     put it back\n"
-           "  retarget DEVICE|RELID [VP]\n"
-           "                   interrupt that VP for it, whatever the guest wants; without VP: as\n"
-           "                   the guest wants\n"
-           "  freeze           have the guest flush its file systems and hold back writes\n"
-           "  thaw             have it go on\n"
-           "  shutdown [KIND]  ask the guest to power-off (default), restart or hibernate\n"
-           "  unplug           end the machine now\n"
-           "\n"
-           "Options:\n"
-           "      --control PATH  its control socket (default: $VMBUS_CONTROL)\n"
-           "      --force         shutdown: do not let programs object\n"
-           "      --json          the answer as JSON\n"
-           "  -h, --help          this text\n"
-           "\n"
-           "Examples:\n"
-           "  vmbus ctl --control /tmp/vm.sock heartbeat\n"
-           "  vmbus ctl revoke timesync; vmbus ctl offer timesync\n"
-           "  vmbus ctl shutdown restart --force\n"
-           "  vmbus ctl freeze && cp disk.img copy.img; vmbus ctl thaw\n"
-           "\n"
-           "Exit status: 0 done, 1 the guest is not alive, 2 wrong arguments, 3 it could not be\n"
-           "done.\n");
+    printf(
+        "Usage: vmbus ctl [OPTIONS] REQUEST [ARGUMENT]\n"
+        "\n"
+        "Ask a machine that `vmbus vm --control PATH` runs for something.\n"
+        "\n"
+        "Requests:\n"
+        "  heartbeat        say whether the guest lives\n"
+        "  revoke DEVICE    take a device off the bus, such as heartbeat\n"
+        "  offer DEVICE     put it back\n"
+        "  retarget DEVICE|RELID [VP]\n"
+        "                   interrupt that VP for it, whatever the guest wants; without VP: as\n"
+        "                   the guest wants\n"
+        "  add-disk FILE    give the guest one disk more, on the next LUN: a raw file or a block\n"
+        "                   device\n"
+        "  freeze           have the guest flush its file systems and hold back writes\n"
+        "  thaw             have it go on\n"
+        "  shutdown [KIND]  ask the guest to power-off (default), restart or hibernate\n"
+        "  unplug           end the machine now\n"
+        "\n"
+        "Options:\n"
+        "      --control PATH  its control socket (default: $VMBUS_CONTROL)\n"
+        "      --force         shutdown: do not let programs object\n"
+        "      --read-only     add-disk: the guest may not write to it\n"
+        "      --json          the answer as JSON\n"
+        "  -h, --help          this text\n"
+        "\n"
+        "Examples:\n"
+        "  vmbus ctl --control /tmp/vm.sock heartbeat\n"
+        "  vmbus ctl revoke timesync; vmbus ctl offer timesync\n"
+        "  vmbus ctl shutdown restart --force\n"
+        "  vmbus ctl add-disk /srv/data.img --read-only\n"
+        "  vmbus ctl freeze && cp disk.img copy.img; vmbus ctl thaw\n"
+        "\n"
+        "Exit status: 0 done, 1 the guest is not alive, 2 wrong arguments, 3 it could not be\n"
+        "done.\n");
 }
 
 /* A request without arguments. */
@@ -96,6 +105,9 @@ static json_t *ctl_request(int count, char **words, const struct ctl_options *op
     if ((strcmp(deed, "offer") == 0 || strcmp(deed, "revoke") == 0) && count == 2) {
         return json_pack("{s:s, s:s}", "do", deed, "device", words[1]);
     }
+    if (strcmp(deed, "add-disk") == 0 && count == 2) {
+        return json_pack("{s:s, s:s}", "do", deed, "name", words[1]);
+    }
     if (strcmp(deed, "shutdown") == 0 && count <= 2) {
         return json_pack("{s:s, s:s, s:b}", "do", deed, "kind", count == 2 ? words[1] : "power-off",
                          "force", options->force);
@@ -110,17 +122,47 @@ static int ctl_show(const json_t *answer, const struct ctl_options *options)
     if (options->json) {
         json_dumpf(answer, stdout, JSON_COMPACT);
         putchar('\n');
+    } else if (json_is_integer(json_object_get(answer, "lun"))) {
+        printf("LUN %lld\n", (long long)vm_client_number(answer, "lun"));
     } else if (guest != NULL) {
         printf("%s, %lld beats\n", guest, (long long)vm_client_number(answer, "beats"));
     }
     return guest != NULL && strcmp(guest, "alive") != 0 ? TOOL_FAILED : TOOL_OK;
 }
 
+/* The machine cannot open files any more: we do it. -1: it has been told why not. */
+static int ctl_open_disk(const char *name, bool read_only)
+{
+    const char *path = strncmp(name, "raw:", 4) == 0 ? name + 4 : name;
+    int file = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+
+    if (file < 0 && !read_only && (errno == EACCES || errno == EROFS)) {
+        file = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (file < 0) {
+        (void)tool_broken("ctl", "cannot open the disk '%s': %s.", path, strerror(errno));
+    }
+    return file;
+}
+
+static int ctl_ask(struct vm_client *client, json_t *request, int file,
+                   const struct ctl_options *options)
+{
+    json_t *answer;
+    int status;
+
+    client->passing = file;
+    answer = vm_client_ask(client, request);
+    status = answer != NULL ? ctl_show(answer, options) : TOOL_BROKEN;
+    json_decref(answer);
+    return status;
+}
+
 static int ctl_run(int count, char **words, const struct ctl_options *options)
 {
     json_t *request = count != 0 ? ctl_request(count, words, options) : NULL;
     struct vm_client client;
-    json_t *answer;
+    int file = -1;
     int status;
 
     if (request == NULL) {
@@ -129,25 +171,32 @@ static int ctl_run(int count, char **words, const struct ctl_options *options)
                                      : "what is to be done?",
                           count != 0 ? words[0] : "");
     }
-    if (!vm_client_open(&client, "ctl", options->path)) {
-        json_decref(request);
-        return TOOL_BROKEN;
+    if (strcmp(words[0], "add-disk") == 0) {
+        file = ctl_open_disk(words[1], options->read_only);
+        if (file < 0) {
+            json_decref(request);
+            return TOOL_BROKEN;
+        }
     }
-    answer = vm_client_ask(&client, request);
-    vm_client_close(&client);
-    status = answer != NULL ? ctl_show(answer, options) : TOOL_BROKEN;
-    json_decref(answer);
+    if (vm_client_open(&client, "ctl", options->path)) {
+        status = ctl_ask(&client, request, file, options);
+        vm_client_close(&client);
+    } else {
+        json_decref(request);
+        status = TOOL_BROKEN;
+    }
+    if (file >= 0) {
+        close(file);
+    }
     return status;
 }
 
 int command_ctl(int argc, char **argv)
 {
     static const struct option table[] = {
-        {"control", required_argument, NULL, 'c'},
-        {"force", no_argument, NULL, 'f'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"control", required_argument, NULL, 'c'}, {"force", no_argument, NULL, 'f'},
+        {"read-only", no_argument, NULL, 'r'},     {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     struct ctl_options options = {0};
     int letter;
@@ -160,6 +209,9 @@ int command_ctl(int argc, char **argv)
             break;
         case 'f':
             options.force = true;
+            break;
+        case 'r':
+            options.read_only = true;
             break;
         case 'j':
             options.json = true;
