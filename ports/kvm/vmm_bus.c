@@ -56,8 +56,7 @@ static void bus_on_doorbell(void *context, uint32_t events)
 
     vmb_status status;
 
-    (void)events;
-    vmm_event_take(doorbell->source.fd);
+    (void)events; /* By edge: each signal is told once, and its count need not be taken. */
     status = vmb_host_on_signal(doorbell->bus->host, doorbell->connection_id, 0);
     (void)status; /* A signal that comes late does no harm. */
 }
@@ -76,7 +75,7 @@ static vmb_status bus_doorbell_open(void *context, uint32_t connection_id)
     if (doorbell->source.fd < 0) {
         return VMB_ERR_NO_MEMORY;
     }
-    if (!vmm_loop_add(bus->loop, &doorbell->source, EPOLLIN) ||
+    if (!vmm_loop_add(bus->loop, &doorbell->source, EPOLLIN | EPOLLET) ||
         !vmm_kvm_doorbell(bus->kvm, connection_id, doorbell->source.fd)) {
         vmm_loop_remove(bus->loop, &doorbell->source);
         close(doorbell->source.fd);
