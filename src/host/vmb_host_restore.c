@@ -142,6 +142,15 @@ static void restore_forget_open(struct vmb_host_channel *channel)
     channel->offer_due = false;
 }
 
+/* The guest does not know it, and no device has anything to do with it. */
+static void restore_let_go(struct vmb_host_channel *channel)
+{
+    if (channel->state != VMB_HOST_CHANNEL_CLIENT_RELEASED) {
+        channel->state = VMB_HOST_CHANNEL_CLOSED; /* Whatever it was, it has stopped. */
+    }
+    vmbi_host_client_release(channel);
+}
+
 /* The guest sees the device go, and come back when it has let go of the relid. */
 static void restore_renew(struct vmbi_restore *restore, struct vmb_host_channel *channel)
 {
@@ -151,7 +160,7 @@ static void restore_renew(struct vmbi_restore *restore, struct vmb_host_channel 
         channel->state = VMB_HOST_CHANNEL_REOFFERED;
         channel->rescind_due = true;
     } else {
-        vmbi_host_client_release(channel);
+        restore_let_go(channel);
     }
 }
 
@@ -173,7 +182,7 @@ static vmb_status restore_missing(struct vmbi_restore *restore, struct vmb_host_
         channel->rescind_due = channel->rescind_due || !saved->withdrawn;
         channel->state = VMB_HOST_CHANNEL_REVOKED;
     } else {
-        vmbi_host_client_release(channel);
+        restore_let_go(channel);
     }
     return VMB_OK;
 }
@@ -210,7 +219,8 @@ static vmb_status restore_device(struct vmbi_restore *restore, struct vmb_host_c
         return VMB_OK;
     }
     if (!restore_same_device(channel, &saved) ||
-        (saved.has_device && (channel->hooks == NULL || channel->hooks->restore == NULL))) {
+        (saved.has_device &&
+         (vmbi_saved_hooks(channel) == NULL || vmbi_saved_hooks(channel)->restore == NULL))) {
         vmbi_host_log(restore->host, VMB_LOG_WARNING, "a device is not as it was saved: relid",
                       channel->offer.relid);
         return VMB_ERR_MISMATCH;

@@ -128,8 +128,8 @@ static vmb_status save_channel(struct vmb_host_channel *channel, struct vmbi_pac
     uint32_t device_bytes = 0;
 
     save_describe(channel, &saved);
-    saved.has_device =
-        !channel->withdrawn && channel->hooks != NULL && channel->hooks->save != NULL;
+    saved.has_device = !channel->withdrawn && vmbi_saved_hooks(channel) != NULL &&
+                       vmbi_saved_hooks(channel)->save != NULL;
     vmbi_saved_pack_channel(pack, &saved);
     if (saved.has_device) {
         size_t length_at = pack->at - sizeof(uint32_t);

@@ -89,6 +89,14 @@ struct vmbi_saved_out {
     uint8_t bytes[VMBI_HOST_OUT_BYTES];
 };
 
+/* The hooks of a device that was built knowing of save and restore; else NULL. */
+VMB_INLINE const struct vmb_host_hooks *vmbi_saved_hooks(const struct vmb_host_channel *channel)
+{
+    const struct vmb_host_hooks *hooks = channel->hooks;
+
+    return hooks != NULL && hooks->struct_bytes >= sizeof(*hooks) ? hooks : NULL;
+}
+
 void vmbi_saved_pack_header(struct vmbi_pack *pack, struct vmbi_saved_header *header);
 /* Without the mappings. */
 void vmbi_saved_pack_connection(struct vmbi_pack *pack, struct vmbi_host_connection *connection);

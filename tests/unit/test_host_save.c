@@ -357,6 +357,39 @@ static void a_reserved_channel(void **state)
     hrig_free(rig);
 }
 
+/* Open for a guest that has left the bus, and its device does not come back. */
+static void a_reserved_channel_without_its_device(void **state)
+{
+    struct vmb_host_restore_options options = {.struct_bytes = sizeof(options),
+                                               .revoke_missing = true};
+    struct hrig *rig = hrig_new(NULL);
+    struct vmb_message message = {.number = VMB_MSG_OPEN_RESERVED};
+    struct vmb_host_counters counters;
+    struct skit_bytes saved;
+
+    (void)state;
+    hrig_with_rings(rig, VMB_VERSION_5_2, 0);
+    message.u.open_reserved.relid = 1;
+    message.u.open_reserved.target_sint = 2;
+    message.u.open_reserved.ring_gpadl = SKIT_RINGS;
+    message.u.open_reserved.downstream_page_offset = 4;
+    hrig_post(rig, &message);
+    hrig_expect(rig, VMB_MSG_OPEN_RESULT);
+    hrig_header_only(rig, VMB_MSG_UNLOAD);
+    hrig_expect(rig, VMB_MSG_UNLOAD_COMPLETE);
+    saved = skit_save(rig);
+    hrig_restart(rig, NULL);
+    assert_int_equal(vmb_host_restore(rig->host, saved.bytes, saved.byte_count, &options, NULL),
+                     VMB_OK);
+    free(saved.bytes);
+    hrig_poll(rig);
+    hrig_expect_nothing(rig);
+    vmb_host_read_counters(rig->host, &counters);
+    assert_int_equal(counters.channels_in_use, 0);
+    assert_int_equal(counters.gpadls_in_use, 0);
+    hrig_free(rig);
+}
+
 /* ---- Targets --------------------------------------------------------------------------------- */
 
 static size_t size_in_raise;
@@ -533,6 +566,7 @@ int main(void)
         cmocka_unit_test(new_devices_wait_for_the_question),
         cmocka_unit_test(legacy_interrupt_page),
         cmocka_unit_test(a_reserved_channel),
+        cmocka_unit_test(a_reserved_channel_without_its_device),
         cmocka_unit_test(a_retarget_under_way),
         cmocka_unit_test(subchannels_offered_by_their_primary),
         cmocka_unit_test(a_device_that_saves_nothing),
