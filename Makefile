@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test fuzz coverage proof-static interop-guest interop-host interop-disk bench versions format pre-push clean help bench-disk
+.PHONY: all build demo test fuzz fuzz-rates fuzz-afl coverage stress proof proof-static interop-guest interop-host interop-disk bench versions format pre-push clean help bench-disk
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -25,6 +25,22 @@ fuzz: ## every decoder, 60 s each. T=packet for one, SECONDS=600 for longer
 coverage: ## what the tests reach of src/, by room, and the branches that they do not
 	@scripts/setup.sh build test
 	@scripts/coverage.py --uncovered
+
+stress: ## 10^9 interrupts over threads, then two processes that are stopped and killed. SECONDS=600
+	@scripts/setup.sh build test
+	@scripts/stress.sh 1000000000 $(or $(SECONDS),600)
+
+fuzz-rates: ## how many inputs a second each fuzzer tries, and whether that is enough
+	@scripts/setup.sh build test
+	@scripts/fuzz.sh --rates
+
+fuzz-afl: ## the same targets under AFL++, a second opinion. T=packet for one, SECONDS=60
+	@scripts/setup.sh build test fuzz
+	@scripts/fuzz_afl.sh $(or $(SECONDS),60) $(T)
+
+proof: ## the whole ladder, hours of it: docs/PROOF.md says what it shows
+	@scripts/setup.sh build tool test
+	@scripts/proof.sh
 
 proof-static: ## rings, memory ranges, relids: no undefined access whatever a peer does
 	@scripts/setup.sh build test
