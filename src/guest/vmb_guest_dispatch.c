@@ -95,7 +95,7 @@ VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, 
         work = VMB_GUEST_WORK_RUN;
     }
     while (bits != 0) {
-        uint32_t number = vmbi_lowest_bit(bits);
+        uintptr_t number = vmbi_lowest_bit(bits);
         struct relid_slot *slot = &slots[number];
 
         bits &= bits - 1;
@@ -104,7 +104,7 @@ VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, 
             vmbi_count(&runs[number]);
             slot->on_event(slot->device);
         } else {
-            work |= dispatch_relid(guest, vp, vp_index, index * VMBI_WORD_BITS + number);
+            work |= dispatch_relid(guest, vp, vp_index, index * VMBI_WORD_BITS + (uint32_t)number);
         }
     }
     *out_started = started;
@@ -140,7 +140,7 @@ VMB_INLINE uint32_t dispatch_next(void *flags, uint32_t index, uint32_t words)
 }
 
 /* The first word that has a flag; @words or more if there is none. Loads only. */
-static uint32_t dispatch_look(void *flags, uint32_t words)
+VMB_INLINE uint32_t dispatch_look(void *flags, uint32_t words)
 {
     uint32_t index = 0;
 

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What speed is made of and does not depend on the machine: instructions, locked operations, lines
+of cache that two cores take from each other, bytes of memory and of code. Each has a bound.
+
+    guards.py [OUTPUT_DIR]     default: build/test/guards
+
+A bound is the target where it is met. Where it is not, it is what was reached, so that it gets no
+worse, and the target stands beside it. Needs gcc and valgrind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("base", "proto", "ring", "channel", "guest", "hv")
+# Of devices, of the host's end, and for people: a guest without drivers links none of it.
+NOT_GUEST = re.compile(r"vmb_(file_copy|ic|ic_bodies|kvp\w*|stor\w*|vss|pipe|\w+_print|hv_ports?\w*|hv_synic\w*)$")
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", f"-I{ROOT}/include", f"-I{ROOT}/src", f"-I{ROOT}", "-c"]
+TIMES = 2000
+
+# What, bound, target.
+INSTRUCTIONS = [
+    ("dispatch:1:0", "an idle interrupt, 1 channel", 46, 15),
+    ("dispatch:2047:0", "an idle interrupt, 2047 channels", 166, 100),
+    ("dispatch:64:8", "8 events of 64 channels", 400, None),
+    ("dispatch:2047:255", "255 events of 2047 channels", 8000, None),
+    ("dispatch:2047:2047", "2047 events", 51000, None),
+    ("ring:1", "a packet of 16 bytes, sent and received", 232, 180),
+    ("ring:32", "the same in batches of 32", 168, 95),
+]
+LOCKED = [
+    ("dispatch:2047:0", "an idle interrupt, 2047 channels", 0.01, 0),
+    ("dispatch:64:8", "8 events in one word", 1.01, 1),
+    ("dispatch:2047:255", "255 events in 32 words", 32.01, 32),
+    ("dispatch:2047:2047", "2047 events in 32 words", 32.01, 32),
+    ("ring:32", "a packet, in batches of 32", 0.07, None),
+]
+TRANSFERS = [
+    ("ring:1", "a packet", 3.01, 3.01),
+    ("ring:32", "a packet, in batches of 32", 0.1, 0.1),
+]
+MEMORY = ("2047 channels, 4 VPs", 2_500_000, 1_258_291)
+TEXT = ("guest without drivers, -Os", 60_000, 32_768)
+
+
+def compile_all(out: Path, flags: list[str], extra: list[Path]) -> list[Path]:
+    names = (ROOT / "sources.list").read_text().split("\n")
+    sources = [ROOT / n.strip() for n in names if n.startswith(tuple(f"src/{r}/" for r in ROOMS))]
+    out.mkdir(parents=True, exist_ok=True)
+    objects = []
+
+    def one(source: Path) -> Path:
+        target = out / (source.stem + ".o")
+        subprocess.run(["gcc", *FLAGS, *flags, source, "-o", target], check=True)
+        return target
+
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as pool:
+        objects = list(pool.map(one, sources + extra))
+    return objects
+
+
+def link(objects: list[Path], program: Path) -> Path:
+    subprocess.run(["gcc", *objects, "-o", program], check=True)
+    return program
+
+
+def instructions(program: Path, work: str) -> float:
+    """A round's, by the difference of two runs: what comes before and after falls out."""
+    totals = []
+    for times in (TIMES, 2 * TIMES):
+        done = subprocess.run(
+            ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, work, str(times)],
+            capture_output=True, text=True, check=True)
+        totals.append(int(re.search(r"Collected : (\d+)", done.stderr).group(1)))
+    return (totals[1] - totals[0]) / TIMES
+
+
+def counted(program: Path, work: str) -> tuple[float, float]:
+    out = subprocess.run([program, work, "6400"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"locked ([\d.]+) transfers ([\d.]+)", out)
+    return float(found.group(1)), float(found.group(2))
+
+
+def main() -> int:
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/test/guards"
+    bench = ROOT / "tools/vmbus/bench"
+    extra = [ROOT / "tests/speed/guard.c", bench / "bench_guest.c", bench / "bench_system.c"]
+    plain = link(compile_all(out / "plain", ["-O2"], extra), out / "guard")
+    counting = ["-O2", "-DVMB_OVERRIDE_ATOMIC", f"-I{ROOT}/tests/speed/include"]
+    counter = link(compile_all(out / "counted", counting, extra), out / "guard-counted")
+    small = compile_all(out / "small", ["-Os", "-ffreestanding"], [])
+    small = [o for o in small if not NOT_GUEST.match(o.stem)]
+    passed = failed = 0
+
+    def judge(kind: str, what: str, value: float, bound: float, target: float | None) -> None:
+        nonlocal passed, failed
+        good = value <= bound
+        passed, failed = passed + good, failed + (not good)
+        wish = "" if target is None or value <= target else f", target {target:g}: not reached"
+        print(f"{'' if good else 'FAILED '}{kind}: {what}: {value:g}, bound {bound:g}{wish}")
+
+    for work, what, bound, target in INSTRUCTIONS:
+        judge("instructions", what, instructions(plain, work), bound, target)
+    for work, what, bound, target in LOCKED:
+        judge("locked operations", what, counted(counter, work)[0], bound, target)
+    for work, what, bound, target in TRANSFERS:
+        judge("line transfers", what, counted(counter, work)[1], bound, target)
+    said = subprocess.run([plain, "memory"], capture_output=True, text=True, check=True).stdout
+    judge("memory", MEMORY[0], float(said.split()[1]), *MEMORY[1:])
+    sizes = subprocess.run(["size", *small], capture_output=True, text=True, check=True).stdout
+    judge("code", TEXT[0], sum(int(line.split()[0]) for line in sizes.splitlines()[1:]), *TEXT[1:])
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What scripts/guards.py counts: `guard WORK TIMES` does one piece of work so many times. Built
+ * plainly it runs under callgrind; built with the counting atomics it prints what they counted.
+ *
+ * The model of the cores: two of them, each with a cache that holds all it ever saw; a line is
+ * taken from the other core when it is read after that one wrote it, or written while that one has
+ * it. Only what is accessed atomically is modelled, which is all that two sides share but payload.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vmbus/ring.h>
+
+#include "tools/vmbus/bench/bench.h"
+#include "tools/vmbus/bench/bench_guest.h"
+
+#define RING_BYTES 65536u
+
+#ifdef VMB_OVERRIDE_ATOMIC
+#define LINES 4096u /* More than a ring has. */
+
+static unsigned core; /* Who runs. */
+static bool counts;   /* From GUARD_BEGIN() on. */
+static bool models;   /* The cores too. */
+static uint64_t locked, transfers;
+static struct {
+    uintptr_t line;
+    uint8_t have; /* A bit a core. */
+} lines[LINES];
+
+void guard_locked(void)
+{
+    locked += counts ? 1 : 0;
+}
+
+void guard_access(const volatile void *memory, bool writes)
+{
+    uintptr_t line = (uintptr_t)memory / 64;
+    unsigned at = (unsigned)(line * 2654435761u % LINES);
+    uint8_t me = (uint8_t)(1u << core);
+
+    if (!counts || !models) {
+        return;
+    }
+    while (lines[at].line != 0 && lines[at].line != line) {
+        at = (at + 1) % LINES;
+    }
+    if (lines[at].line == 0) {
+        lines[at].line = line;
+        lines[at].have = me;
+    } else if ((lines[at].have & me) == 0) {
+        transfers++;
+        lines[at].have |= me;
+    } else if (writes && lines[at].have != me) {
+        transfers++; /* The other one's copy has to go. */
+    }
+    if (writes) {
+        lines[at].have = me;
+    }
+}
+
+#define GUARD_CORE(number) (models = true, core = (number))
+#define GUARD_BEGIN()      (counts = true)
+#define GUARD_END(times)                                                                           \
+    printf("locked %.4f transfers %.4f\n", (double)locked / (double)(times),                       \
+           (double)transfers / (double)(times))
+#else
+#define GUARD_CORE(number) ((void)0)
+#define GUARD_BEGIN()      ((void)0)
+#define GUARD_END(times)   ((void)(times))
+#endif
+
+/* Interrupts of a VP with so many channels, @bits of which have a flag, evenly. */
+static void guard_dispatch(uint32_t channels, uint32_t bits, uint64_t times)
+{
+    struct bench_guest *guest = bench_guest_new(1, channels, VMB_NOTIFY_DIRECT);
+    struct vmb_guest *library = bench_guest_library(guest);
+    uint64_t *flags = bench_guest_flags(guest, 0);
+    uint64_t pattern[32] = {0};
+
+    for (uint32_t i = 0; i < bits; i++) {
+        uint32_t relid = 1 + i * (channels / bits);
+
+        pattern[relid / 64] |= UINT64_C(1) << (relid % 64);
+    }
+    GUARD_BEGIN();
+    for (uint64_t i = 0; i < times; i++) {
+        if (bits != 0) {
+            memcpy(flags, pattern, sizeof(pattern));
+        }
+        (void)vmb_guest_on_interrupt(library, 0);
+    }
+    GUARD_END(times);
+    bench_guest_free(guest);
+}
+
+/* Packets of 16 bytes through a ring, so many at a time. */
+static void guard_ring(uint32_t batch, uint64_t times)
+{
+    uint8_t *memory = bench_memory(4096, VMB_RING_MAPPING_BYTES(RING_BYTES));
+    const struct vmb_packet_out packet = {.type = VMB_PACKET_IN_BAND};
+    uint64_t word[2] = {1, 2};
+    const struct vmb_slice slice = {.bytes = word, .byte_count = sizeof(word)};
+    static struct vmb_ring_tx tx;
+    static struct vmb_ring_rx rx;
+    struct vmb_packet got;
+
+    vmb_ring_format(memory);
+    if (vmb_ring_tx_init(&tx, memory, RING_BYTES) != VMB_OK ||
+        vmb_ring_rx_init(&rx, memory, RING_BYTES) != VMB_OK) {
+        exit(3);
+    }
+    vmb_ring_rx_mask(&rx);
+    GUARD_BEGIN();
+    for (uint64_t i = 0; i < times; i += batch) {
+        GUARD_CORE(0);
+        for (uint32_t j = 0; j < batch; j++) {
+            if (vmb_ring_tx_write(&tx, &packet, &slice, 1) != VMB_OK) {
+                exit(3);
+            }
+        }
+        bench_ignore(vmb_ring_tx_commit(&tx));
+        GUARD_CORE(1);
+        for (uint32_t j = 0; j < batch; j++) {
+            if (vmb_ring_rx_next(&rx, word, sizeof(word), &got) != VMB_OK) {
+                exit(3);
+            }
+        }
+        bench_ignore(vmb_ring_rx_commit(&rx));
+    }
+    GUARD_END(times);
+    free(memory);
+}
+
+static void guard_memory(void)
+{
+    const struct vmb_guest_options options = {
+        .struct_bytes = sizeof(options), .vp_count = 4, .channel_limit = 2047};
+
+    printf("bytes %zu\n", vmb_guest_memory_bytes(&options));
+}
+
+int main(int argc, char **argv)
+{
+    unsigned channels, bits, batch;
+    uint64_t times;
+
+    if (argc == 2 && strcmp(argv[1], "memory") == 0) {
+        guard_memory();
+        return 0;
+    }
+    if (argc != 3) {
+        fprintf(stderr, "usage: guard memory | dispatch:CHANNELS:BITS TIMES | ring:BATCH TIMES\n");
+        return 2;
+    }
+    times = strtoull(argv[2], NULL, 10);
+    if (sscanf(argv[1], "dispatch:%u:%u", &channels, &bits) == 2) {
+        guard_dispatch(channels, bits, times);
+    } else if (sscanf(argv[1], "ring:%u", &batch) == 1 && batch != 0) {
+        guard_ring(batch, times);
+    } else {
+        return 2;
+    }
+    return 0;
+}
