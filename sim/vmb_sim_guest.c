@@ -26,9 +26,13 @@ static vmb_status guest_post_message(void *context, uint32_t connection_id, cons
         .control = vmb_hv_call_control(VMB_HV_CALL_POST_MESSAGE, false),
         .input = self->post_page.first_gpn * VMB_PAGE_BYTES,
     };
-    vmb_status status = vmb_hv_post_message_encode(self->post_page.base, connection_id,
-                                                   VMB_HV_MESSAGE_VMBUS, message, message_bytes);
+    const struct vmb_sim_tap *tap = self->machine->options.tap;
+    vmb_status status = vmb_sim_tap_before(tap, VMB_SIM_POINT_GUEST_POST);
 
+    if (status == VMB_OK) {
+        status = vmb_hv_post_message_encode(self->post_page.base, connection_id,
+                                            VMB_HV_MESSAGE_VMBUS, message, message_bytes);
+    }
     if (status != VMB_OK) {
         return status;
     }
@@ -39,20 +43,35 @@ static vmb_status guest_post_message(void *context, uint32_t connection_id, cons
 
         return vmb_hv_post_message_status((uint64_t)guest_refusals[which]);
     }
-    return vmb_hv_post_message_status(
+    status = vmb_hv_post_message_status(
         vmb_hv_ports_call(self->machine->ports, GUEST_PRIVILEGES, &call));
+    if (status == VMB_OK) {
+        vmb_sim_tap_message(tap, false, message, message_bytes);
+    }
+    vmb_sim_tap_after(tap, VMB_SIM_POINT_GUEST_POST);
+    return status;
+}
+
+void vmb_sim_guest_deliver(struct vmb_sim_guest *self, const struct vmb_sim_effect *effect)
+{
+    const struct vmb_hv_call call = {
+        .control = vmb_hv_call_control(VMB_HV_CALL_SIGNAL_EVENT, true),
+        .input = vmb_hv_signal_event_input(effect->target, effect->flag),
+    };
+
+    /* A doorbell's errors mean that nobody listens any more. */
+    (void)vmb_hv_ports_call(self->machine->ports, GUEST_PRIVILEGES, &call);
 }
 
 static void guest_signal_event(void *context, uint32_t connection_id, uint16_t flag)
 {
     struct vmb_sim_guest *self = context;
-    const struct vmb_hv_call call = {
-        .control = vmb_hv_call_control(VMB_HV_CALL_SIGNAL_EVENT, true),
-        .input = vmb_hv_signal_event_input(connection_id, flag),
-    };
+    const struct vmb_sim_effect effect = {.target = connection_id, .flag = flag};
 
-    /* A doorbell's errors mean that nobody listens any more. */
-    (void)vmb_hv_ports_call(self->machine->ports, GUEST_PRIVILEGES, &call);
+    if (!vmb_sim_tap_put_off(self->machine->options.tap, &effect)) {
+        vmb_sim_guest_deliver(self, &effect);
+    }
+    vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_GUEST_SIGNAL);
 }
 
 static vmb_status guest_share_pages(void *context, uint32_t page_count, struct vmb_pages *out_pages)
@@ -60,7 +79,12 @@ static vmb_status guest_share_pages(void *context, uint32_t page_count, struct v
     struct vmb_sim_guest *self = context;
     const struct vmb_sim_faults *faults = &self->machine->options.faults;
 
+    vmb_status status = vmb_sim_tap_before(self->machine->options.tap, VMB_SIM_POINT_GUEST_SHARE);
+
     self->shares++;
+    if (status != VMB_OK) {
+        return status;
+    }
     if (self->shares == faults->share_at ||
         vmb_sim_machine_fault(self->machine, &self->random, faults->share_per_mille)) {
         return VMB_ERR_NO_MEMORY;
@@ -73,6 +97,7 @@ static void guest_unshare_pages(void *context, const struct vmb_pages *pages)
     struct vmb_sim_guest *self = context;
 
     vmb_sim_memory_give(&self->machine->memory, pages);
+    vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_GUEST_UNSHARE);
 }
 
 static uint64_t guest_now_ns(void *context)
@@ -89,6 +114,7 @@ static void guest_end_of_message(void *context, uint32_t vp)
     if (vmb_sim_machine_write(self->machine, vp, VMB_HV_MSR_EOM, 0) != VMB_OK) {
         abort(); /* The library names VPs that it was told of. */
     }
+    vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_GUEST_EOM);
 }
 
 static void guest_work_ready(void *context)
@@ -96,6 +122,7 @@ static void guest_work_ready(void *context)
     struct vmb_sim_guest *self = context;
 
     vmb_sim_wake(&self->control);
+    vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_GUEST_READY);
 }
 
 static void guest_run_ready(void *context, uint32_t vp)
@@ -103,6 +130,7 @@ static void guest_run_ready(void *context, uint32_t vp)
     struct vmb_sim_guest *self = context;
 
     vmb_sim_wake(&self->machine->vps[vp].runner);
+    vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_GUEST_READY);
 }
 
 static void guest_log(void *context, enum vmb_log_level level, const char *text)
@@ -160,6 +188,7 @@ static void guest_vp_quiet(void *context, uint32_t vp, vmb_status status)
         vmb_sim_machine_vp_pause(self->machine, vp);
         status = vmb_guest_vp_stopped(self->guest, vp);
     }
+    self->vp_stopping = false;
     if (self->vp_done != NULL) {
         self->vp_done(self->vp_done_context, vp, status);
     }
@@ -178,7 +207,9 @@ vmb_status vmb_sim_guest_vp_stop(struct vmb_sim_guest *self, uint32_t vp, vmb_gu
     self->vp_done = done;
     self->vp_done_context = context;
     status = vmb_guest_vp_stop(self->guest, vp, guest_vp_quiet, self);
-    if (status != VMB_OK) {
+    if (status == VMB_OK) {
+        self->vp_stopping = true;
+    } else {
         self->vp_done = earlier;
         self->vp_done_context = earlier_context;
     }

@@ -21,6 +21,7 @@ struct vmb_sim_guest {
     uint32_t shares;              /* Times the library has asked for pages. */
     vmb_guest_vp_done vp_done;    /* Of the VP that is being stopped. */
     void *vp_done_context;
+    bool vp_stopping; /* A VP is being stopped. */
     vmb_log_function log;
     void *log_context;
 };
@@ -28,6 +29,9 @@ struct vmb_sim_guest {
 /* Put this into the machine's hooks, with the vmb_sim_guest as `guest`. */
 void vmb_sim_guest_on_interrupt(void *guest, uint32_t vp);
 bool vmb_sim_guest_run(void *guest, uint32_t vp);
+
+/* A signal to the host that a tap has put off arrives. */
+void vmb_sim_guest_deliver(struct vmb_sim_guest *guest, const struct vmb_sim_effect *effect);
 
 /*
  * Make a guest and bring all VPs up. @options: vp_count is the machine's, whatever it says.

@@ -21,34 +21,57 @@ static vmb_status host_post_message(void *context, uint32_t vp, uint8_t sint, co
 {
     struct vmb_sim_host *self = context;
     const struct vmb_sim_faults *faults = &self->machine->options.faults;
-    vmb_hv_result result;
+    const struct vmb_sim_tap *tap = self->machine->options.tap;
+    vmb_status status = vmb_sim_tap_before(tap, VMB_SIM_POINT_HOST_POST);
 
+    if (status != VMB_OK) {
+        return status;
+    }
     if (vmb_sim_machine_fault(self->machine, &self->random, faults->foreign_message_per_mille)) {
         host_post_foreign(self, vp, sint);
     }
     if (vmb_sim_machine_fault(self->machine, &self->random, faults->host_post_per_mille)) {
         return VMB_ERR_RETRY;
     }
-    result =
-        vmb_sim_machine_post(self->machine, vp, sint, VMB_HV_MESSAGE_VMBUS, message, message_bytes);
-    return vmb_hv_call_status((uint64_t)result);
+    status = vmb_hv_call_status((uint64_t)vmb_sim_machine_post(
+        self->machine, vp, sint, VMB_HV_MESSAGE_VMBUS, message, message_bytes));
+    if (status == VMB_OK) {
+        vmb_sim_tap_message(tap, true, message, message_bytes);
+    }
+    vmb_sim_tap_after(tap, VMB_SIM_POINT_HOST_POST);
+    return status;
+}
+
+void vmb_sim_host_deliver(struct vmb_sim_host *self, const struct vmb_sim_effect *effect)
+{
+    /* A VP that is none, or takes nothing: the guest's own choice. */
+    (void)vmb_hv_synic_signal(self->machine->synic, effect->target, effect->sint, effect->flag,
+                              NULL);
 }
 
 static void host_raise_event(void *context, uint32_t vp, uint8_t sint, uint16_t flag)
 {
     struct vmb_sim_host *self = context;
+    const struct vmb_sim_effect effect = {
+        .to_guest = true, .target = vp, .sint = sint, .flag = flag};
 
-    /* A VP that is none, or takes nothing: the guest's own choice. */
-    (void)vmb_hv_synic_signal(self->machine->synic, vp, sint, flag, NULL);
+    if (!vmb_sim_tap_put_off(self->machine->options.tap, &effect)) {
+        vmb_sim_host_deliver(self, &effect);
+    }
+    vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_HOST_EVENT);
 }
 
 static vmb_status host_map_pages(void *context, const vmb_gpn *gpns, uint32_t page_count,
                                  struct vmb_host_mapping *out_mapping)
 {
     struct vmb_sim_host *self = context;
+    const struct vmb_sim_tap *tap = self->machine->options.tap;
     void *base = NULL;
-    vmb_status status;
+    vmb_status status = vmb_sim_tap_before(tap, VMB_SIM_POINT_HOST_MAP);
 
+    if (status != VMB_OK) {
+        return status;
+    }
     if (vmb_sim_machine_fault(self->machine, &self->random,
                               self->machine->options.faults.map_per_mille)) {
         return VMB_ERR_NO_MEMORY;
@@ -56,6 +79,7 @@ static vmb_status host_map_pages(void *context, const vmb_gpn *gpns, uint32_t pa
     status = vmb_sim_memory_map(&self->machine->memory, gpns, page_count, &base);
     out_mapping->base = base;
     out_mapping->owner = NULL;
+    vmb_sim_tap_after(tap, VMB_SIM_POINT_HOST_MAP);
     return status;
 }
 
@@ -65,6 +89,7 @@ static void host_unmap_pages(void *context, const struct vmb_host_mapping *mappi
     struct vmb_sim_host *self = context;
 
     vmb_sim_memory_unmap(&self->machine->memory, mapping->base, page_count);
+    vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_HOST_UNMAP);
 }
 
 static uint64_t host_now_ns(void *context)
@@ -86,7 +111,11 @@ static void host_on_event(void *context, uint32_t connection_id, uint32_t flag)
 static vmb_status host_doorbell_open(void *context, uint32_t connection_id)
 {
     struct vmb_sim_host *self = context;
+    vmb_status status = vmb_sim_tap_before(self->machine->options.tap, VMB_SIM_POINT_HOST_DOORBELL);
 
+    if (status != VMB_OK) {
+        return status;
+    }
     return vmb_hv_ports_connect_event(self->machine->ports, connection_id, 1, host_on_event, self);
 }
 

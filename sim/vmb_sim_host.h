@@ -29,6 +29,9 @@ struct vmb_sim_host {
 /* Put this into the machine's hooks, with the vmb_sim_host as `host`. */
 void vmb_sim_host_on_slot_free(void *host);
 
+/* A signal to the guest that a tap has put off arrives. */
+void vmb_sim_host_deliver(struct vmb_sim_host *host, const struct vmb_sim_effect *effect);
+
 /*
  * Make a host. @options: vp_count is the machine's, whatever it says. @worker_count: 1 to
  * VMB_SIM_HOST_WORKERS. Before any actor acts.

@@ -318,8 +318,11 @@ vmb_status vmb_sim_machine_vp_up(struct vmb_sim_machine *machine, uint32_t vp,
 {
     struct vmb_sim_vp *self = &machine->vps[vp];
     vmb_gpa first;
-    vmb_status status = vmb_sim_memory_take(&machine->memory, 2, &self->pages);
+    vmb_status status = vmb_sim_tap_before(machine->options.tap, VMB_SIM_POINT_VP_PAGES);
 
+    if (status == VMB_OK) {
+        status = vmb_sim_memory_take(&machine->memory, 2, &self->pages);
+    }
     if (status != VMB_OK) {
         return status;
     }

@@ -22,6 +22,7 @@
 #include "sim/vmb_sim_faults.h"
 #include "sim/vmb_sim_memory.h"
 #include "sim/vmb_sim_random.h"
+#include "sim/vmb_sim_tap.h"
 
 /* The vector that the simulated guest gives SINT 2. */
 #define VMB_SIM_VECTOR 0x41u
@@ -48,6 +49,7 @@ struct vmb_sim_machine_options {
     struct vmb_sim_faults faults;
     uint64_t (*now_ns)(void *context); /* Default: the clock of vmb_sim_threads. */
     void *now_context;
+    const struct vmb_sim_tap *tap; /* NULL: none. Stays as long as the machine. */
 };
 
 /* What the VPs have seen. Modulo the machine word. */

@@ -67,8 +67,9 @@ VMB_NODISCARD vmb_status vmb_guest_move_monitors(struct vmb_guest *guest, vmb_gu
  *
  * Requests may be made meanwhile; they are posted later. Time-outs go on. Channels run on.
  *
- * @retval VMB_OK               Under way; `done`: VMB_OK (no message will come), VMB_ERR_TIMEOUT,
- *                              VMB_ERR_GONE, VMB_ERR_PLATFORM.
+ * @retval VMB_OK               Under way; `done`: VMB_OK (no message will come), VMB_ERR_TIMEOUT
+ * (it may be paused all the same: vmb_guest_continue()), VMB_ERR_GONE, VMB_ERR_PLATFORM (it is
+ * not).
  * @retval VMB_ERR_UNSUPPORTED  VMB_FEATURE_PAUSE_RESUME is not granted.
  * @retval VMB_ERR_WRONG_STATE  Not connected, or paused already.
  *
@@ -78,7 +79,7 @@ VMB_NODISCARD vmb_status vmb_guest_pause(struct vmb_guest *guest, vmb_guest_done
                                          void *done_context);
 
 /**
- * End a pause.
+ * End a pause. If the message cannot be posted for good the pause goes on: call again, or unload.
  *
  * @retval VMB_OK               The host goes on as soon as it hears.
  * @retval VMB_ERR_WRONG_STATE  Not paused.

@@ -344,6 +344,7 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
     }
     guest->leave_ticket = vmbi_grace_begin(&guest->grace);
     if (!suspending) {
+        guest->suspended_version = 0; /* What had not woken up yet has been given up, too. */
         unload_tell(guest, status);
     } else if (guest->events.suspended != NULL) {
         guest->events.suspended(guest->events.context, status);

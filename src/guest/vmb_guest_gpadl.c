@@ -140,7 +140,8 @@ vmb_status vmb_channel_gpadl_create(struct vmb_channel *channel, struct vmb_gpad
 {
     vmb_status status;
 
-    if (channel->rescinded || channel->guest->state != BUS_CONNECTED) {
+    if (channel->rescinded || channel->phase == PHASE_SUSPENDED ||
+        channel->guest->state != BUS_CONNECTED) {
         return VMB_ERR_WRONG_STATE;
     }
     status = vmbi_gpadl_create(channel, gpadl, ranges, range_count, done, done_context);

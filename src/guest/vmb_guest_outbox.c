@@ -208,6 +208,18 @@ static vmb_status outbox_post(struct vmb_guest *guest, struct vmb_post *post)
     return vmbi_post_message(guest, outbox_connection(guest, post), bytes, byte_count);
 }
 
+/* The host sends nothing and so is asked nothing, until the pause ends or the bus is left. */
+static bool outbox_is_held(const struct vmb_guest *guest)
+{
+    return guest->pause == PAUSE_HELD && guest->outbox_first->kind != POST_RESUME &&
+           guest->outbox_first->kind != POST_UNLOAD;
+}
+
+uint64_t vmbi_outbox_deadline_ns(const struct vmb_guest *guest)
+{
+    return guest->outbox_first == NULL || outbox_is_held(guest) ? VMB_NEVER : guest->post_retry_ns;
+}
+
 /* Post what is due. True: there is more, at once. */
 bool vmbi_outbox_poll(struct vmb_guest *guest)
 {
@@ -220,7 +232,7 @@ bool vmbi_outbox_poll(struct vmb_guest *guest)
         if (posted == POLL_BATCH) {
             return true;
         }
-        if (guest->pause == PAUSE_HELD && post->kind != POST_RESUME && post->kind != POST_UNLOAD) {
+        if (outbox_is_held(guest)) {
             return false;
         }
         if (guest->post_retry_ns != 0 &&

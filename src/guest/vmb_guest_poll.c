@@ -272,11 +272,7 @@ uint64_t vmb_guest_next_deadline_ns(const struct vmb_guest *guest)
 {
     uint64_t next_ns = guest->earliest_deadline_ns;
 
-    if (guest->outbox_first != NULL) {
-        uint64_t post_ns = guest->post_retry_ns;
-
-        next_ns = post_ns < next_ns ? post_ns : next_ns;
-    }
+    next_ns = poll_earlier(next_ns, vmbi_outbox_deadline_ns(guest));
     if (guest->quiescing != NULL || guest->contact_waiting || guest->state == BUS_LEAVING ||
         guest->stopping_vp != VMB_VP_NONE) {
         uint64_t look_ns = guest->platform.now_ns(guest->platform.context) + QUIESCE_POLL_NS;

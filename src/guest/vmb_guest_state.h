@@ -310,6 +310,8 @@ void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, enum post_k
 void vmbi_post_first(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind);
 void vmbi_post_cancel(struct vmb_guest *guest, struct vmb_post *post);
 bool vmbi_outbox_poll(struct vmb_guest *guest);
+/* When the next message may be posted; VMB_NEVER: none waits, or not for the time. */
+uint64_t vmbi_outbox_deadline_ns(const struct vmb_guest *guest);
 
 /* vmb_guest_connect.c */
 vmb_status vmbi_connect(struct vmb_guest *guest, uint32_t version);

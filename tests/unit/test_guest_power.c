@@ -359,6 +359,38 @@ static void a_sleeping_bus_can_be_given_up(void **state)
     assert_int_equal(rig.offered_count, 3);
 }
 
+/* Unload gives the devices up, those too that have not come back yet. */
+static void a_bus_that_is_waking_up_can_be_left(void **state)
+{
+    (void)state;
+    suspend_now();
+    resume_begin(VMB_VERSION_5_3);
+    offer_again(1, 8);
+    assert_int_equal(vmb_guest_unload(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_UNLOAD);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_UNLOAD_COMPLETE});
+    assert_int_equal(rig.unloaded_count, 1);
+    assert_int_equal(vmb_guest_resume(rig.guest), VMB_ERR_WRONG_STATE);
+    rig.offered_count = 0;
+    rig_connect(&rig, VMB_VERSION_5_3, 3);
+    assert_int_equal(rig.offered_count, 3);
+}
+
+/* It has no relid: nothing can be said of it. */
+static void a_device_that_sleeps_is_asked_for_nothing(void **state)
+{
+    const struct vmb_gpadl_range range = {.byte_count = VMB_PAGE_BYTES, .first_gpn = 7};
+    struct vmb_gpadl gpadl;
+
+    (void)state;
+    suspend_now();
+    resume_begin(VMB_VERSION_5_3);
+    assert_int_equal(vmb_channel_gpadl_create(rig.offered[0], &gpadl, &range, 1, NULL, NULL),
+                     VMB_ERR_WRONG_STATE);
+    assert_int_equal(rig_open_begin(&rig, rig.offered[0], VMB_NOTIFY_DIRECT), VMB_ERR_WRONG_STATE);
+    rig_no_more(&rig);
+}
+
 static void sleep_in_the_middle_of_everything(void **state)
 {
     (void)state;
@@ -659,6 +691,8 @@ int main(void)
         TEST(sub_channels_and_sockets_do_not_survive_a_sleep),
         TEST(a_resume_insists_on_the_version_and_can_be_retried),
         TEST(a_sleeping_bus_can_be_given_up),
+        TEST(a_bus_that_is_waking_up_can_be_left),
+        TEST(a_device_that_sleeps_is_asked_for_nothing),
         TEST(sleep_in_the_middle_of_everything),
         TEST(a_crashed_kernel_leaves_the_bus),
         TEST(a_crash_does_not_wait_for_ever),

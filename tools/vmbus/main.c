@@ -22,6 +22,8 @@ static const struct main_command main_commands[] = {
     {"explore", "run the interrupt path in every order that matters, and show what goes wrong",
      command_explore},
 #endif
+    {"sim", "run the whole bus in virtual time, run after run, each from a seed, with faults",
+     command_sim},
 #ifdef TOOL_HAS_VM
     {"ctl", "ask a running machine for something: shutdown, freeze, revoke, add-disk", command_ctl},
     {"kvp", "read and write the small facts that a guest and its host tell each other",

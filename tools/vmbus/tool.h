@@ -16,6 +16,7 @@
 int command_bench(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_explore(int argc, char **argv);
+int command_sim(int argc, char **argv);
 int command_vm(int argc, char **argv);
 int command_ctl(int argc, char **argv);
 int command_kvp(int argc, char **argv);
