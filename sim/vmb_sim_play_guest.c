@@ -544,10 +544,16 @@ static void guest_vp_start(struct play *play)
 
 void play_guest_continue(struct play *play)
 {
-    if (play->paused && play->bus == PLAY_UP && vmb_guest_continue(play_guest(play)) != VMB_OK) {
-        guest_wrong(play, "ending a pause", VMB_ERR_WRONG_STATE);
+    vmb_status status;
+
+    if (play->paused && play->bus == PLAY_UP) {
+        status = vmb_guest_continue(play_guest(play));
+        /* A message that could not be posted has left the bus paused: ask until it says no. */
+        play->paused = status == VMB_OK;
+        if (status != VMB_OK && status != VMB_ERR_WRONG_STATE) {
+            guest_wrong(play, "ending a pause", status);
+        }
     }
-    play->paused = false;
 }
 
 static void guest_paused(void *context, vmb_status status)

@@ -225,6 +225,7 @@ void vmbi_on_version_response(struct vmb_guest *guest,
         return;
     }
     guest->contact_doubtful = true;
+    guest->rings_lost = false;
     contact_accepted(guest, response);
 }
 
@@ -248,12 +249,25 @@ static void unload_tell(struct vmb_guest *guest, vmb_status status)
     }
 }
 
+/* On a bus that sleeps no channel has a relid or a ring: also those nobody let go of can be freed. */
+static void unload_free_channels(struct vmb_guest *guest)
+{
+    uint32_t index;
+
+    for (index = 0; index < guest->options.channel_limit; index++) {
+        if (guest->channel_memory[index].phase != PHASE_FREE) {
+            vmbi_channel_free(&guest->channel_memory[index]);
+        }
+    }
+}
+
 vmb_status vmb_guest_unload(struct vmb_guest *guest)
 {
     uint32_t index;
 
     if (guest->state == BUS_DISCONNECTED && guest->suspended_version != 0) {
         vmbi_resume_end(guest); /* Give up what sleeps. */
+        unload_free_channels(guest);
         unload_tell(guest, VMB_OK);
         return VMB_OK;
     }
@@ -370,8 +384,12 @@ void vmbi_unload_posted(struct vmb_guest *guest, vmb_status status)
     if (status != VMB_OK) {
         unload_end(guest, status);
     } else if (guest->version < VMB_VERSION_1_1) {
-        /* Server 2008 has no UnloadComplete: what it held when we left it may hold for ever. */
-        unload_end(guest, unload_rings_are_out(guest) ? VMB_ERR_STILL_SHARED : VMB_OK);
+        /*
+         * Server 2008 has no UnloadComplete: what it held when we left it may hold for ever. A
+         * channel that it may think open writes to the interrupt page, too.
+         */
+        unload_end(guest, guest->rings_lost || unload_rings_are_out(guest) ? VMB_ERR_STILL_SHARED
+                                                                           : VMB_OK);
     } else {
         guest->deadline_ns = vmbi_deadline(guest, guest->options.unload_timeout_ns);
     }

@@ -166,6 +166,28 @@ static void before_5_3_a_later_answer_shows_that_the_moves_are_done(void **state
     rig_no_more(&rig);
 }
 
+/* The host may not have read of a move that somebody asked for long before the stop. */
+static void before_5_3_a_move_of_before_the_stop_is_fenced_too(void **state)
+{
+    struct vmb_channel *channel;
+
+    (void)state;
+    restart_at(VMB_VERSION_4_1);
+    rig.let_go_at_once = true;
+    channel = open_on(1, 2, VMB_NOTIFY_DIRECT);
+    assert_int_equal(vmb_channel_set_target_vp(channel, 0, NULL, NULL), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    (void)rig_answer_gpadl(&rig, 0);
+    rig_answer_teardown(&rig);
+    assert_int_equal(stop_count, 1);
+    assert_int_equal(stop_status, VMB_OK);
+    /* The answer was for all moves: the next stop needs none. */
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 1, stop_told, NULL), VMB_OK);
+    rig_no_more(&rig);
+    assert_int_equal(stop_count, 2);
+}
+
 static void a_refused_fence_is_an_answer_too(void **state)
 {
     (void)state;
@@ -254,6 +276,7 @@ static void suspend_now(void)
     rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_UNLOAD_COMPLETE});
     assert_int_equal(rig.suspended_count, 1);
     assert_int_equal(rig.suspended_status, VMB_OK);
+    rig.suspended_count = 0;
 }
 
 static void resume_begin(uint32_t version)
@@ -357,6 +380,31 @@ static void a_sleeping_bus_can_be_given_up(void **state)
     rig.offered_count = 0;
     rig_connect(&rig, VMB_VERSION_5_3, 3);
     assert_int_equal(rig.offered_count, 3);
+}
+
+/* No pointer to a channel is valid after that, so none of them need be let go of. */
+static void a_sleeping_bus_is_given_up_with_all_that_is_held(void **state)
+{
+    uint32_t limit = rig.offered_count;
+    struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
+
+    (void)state;
+    offer.u.offer = *vmb_channel_offer(rig.offered[0]);
+    offer.u.offer.relid = 50;
+    offer.u.offer.subchannel_index = 1;
+    rig_say(&rig, &offer);
+    assert_int_equal(rig.offered_count, limit + 1);
+    suspend_now();
+    assert_int_equal(rig.rescinded_count, 1); /* Sub-channels do not survive. Nobody lets go. */
+    assert_int_equal(vmb_guest_unload(rig.guest), VMB_OK);
+    assert_int_equal(rig.unloaded_count, 1);
+    for (uint32_t i = 0; i < 16; i++) {
+        rig.offered_count = 0;
+        rig_connect(&rig, VMB_VERSION_5_3, 3);
+        assert_int_equal(rig.offered_count, 3);
+        suspend_now();
+        assert_int_equal(vmb_guest_unload(rig.guest), VMB_OK);
+    }
 }
 
 /* Unload gives the devices up, those too that have not come back yet. */
@@ -682,6 +730,7 @@ int main(void)
         TEST(a_refused_move_keeps_the_vp_in_service),
         TEST(a_move_that_is_never_answered_keeps_the_vp_in_service),
         TEST(before_5_3_a_later_answer_shows_that_the_moves_are_done),
+        TEST(before_5_3_a_move_of_before_the_stop_is_fenced_too),
         TEST(a_refused_fence_is_an_answer_too),
         TEST(a_rescind_during_the_fence_is_let_go_when_the_fence_is_down),
         TEST(below_4_1_a_vp_with_channels_stays),
@@ -691,6 +740,7 @@ int main(void)
         TEST(sub_channels_and_sockets_do_not_survive_a_sleep),
         TEST(a_resume_insists_on_the_version_and_can_be_retried),
         TEST(a_sleeping_bus_can_be_given_up),
+        TEST(a_sleeping_bus_is_given_up_with_all_that_is_held),
         TEST(a_bus_that_is_waking_up_can_be_left),
         TEST(a_device_that_sleeps_is_asked_for_nothing),
         TEST(sleep_in_the_middle_of_everything),
