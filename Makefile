@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test fuzz fuzz-rates fuzz-afl coverage stress proof proof-static interop-guest interop-host interop-disk bench versions format pre-push clean help bench-disk
+.PHONY: all build demo test sim fuzz fuzz-rates fuzz-afl coverage stress proof proof-static interop-guest interop-host interop-disk bench versions format pre-push clean help bench-disk
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -17,6 +17,10 @@ demo: build ## a host and a guest on this machine: negotiate, open, talk
 test: ## everything that CI runs; ends with "N passed, N failed". STEPS="asan rooms" for some
 	@scripts/setup.sh build tool test
 	@scripts/test.py $(STEPS)
+
+sim: ## the whole bus in virtual time under faults, 100,000 seeds. RUNS=1000000 for more
+	@scripts/setup.sh build tool
+	@scripts/sim.sh --runs $(or $(RUNS),100000)
 
 fuzz: ## every decoder, 60 s each. T=packet for one, SECONDS=600 for longer
 	@scripts/setup.sh build test

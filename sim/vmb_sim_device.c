@@ -181,6 +181,45 @@ const struct vmb_driver *vmb_sim_device_host_driver(void)
     return &driver;
 }
 
+void vmb_sim_device_host_anew(struct vmb_sim_device *device)
+{
+    vmb_sim_device_check(device); /* What this end has counted ends with it. */
+    if (device->host_end.open) {
+        vmb_sim_violation(device->checks, "host device %u.%u is open after its host has ended",
+                          device->number, device->sub);
+    }
+    if (vmb_traffic_host_init(&device->host, device->host_buffer, VMB_SIM_DEVICE_BUFFER, NULL,
+                              NULL) != VMB_OK) {
+        abort(); /* As before. */
+    }
+}
+
+vmb_status vmb_sim_device_host_save(void *context, struct vmb_host_channel *channel, bool open,
+                                    void *buffer, size_t buffer_bytes, size_t *out_bytes)
+{
+    struct vmb_sim_device *device = context;
+
+    if (open != device->host_end.open) {
+        vmb_sim_violation(device->checks, "host device %u.%u is saved as what it is not",
+                          device->number, device->sub);
+    }
+    return vmb_traffic_host_save(&device->host, channel, open, buffer, buffer_bytes, out_bytes);
+}
+
+vmb_status vmb_sim_device_host_restore(void *context, struct vmb_host_channel *channel,
+                                       struct vmb_endpoint *endpoint, const void *bytes,
+                                       size_t byte_count)
+{
+    struct vmb_sim_device *device = context;
+    vmb_status status =
+        vmb_traffic_host_restore(&device->host, channel, endpoint, bytes, byte_count);
+
+    if (status == VMB_OK && endpoint != NULL) {
+        device_opened(device, &device->host_end, "host");
+    }
+    return status;
+}
+
 /* ---- Both ------------------------------------------------------------------------------------ */
 
 void vmb_sim_device_init(struct vmb_sim_device *device, struct vmb_sim_checks *checks,

@@ -49,6 +49,18 @@ void vmb_sim_device_init(struct vmb_sim_device *device, struct vmb_sim_checks *c
 const struct vmb_driver *vmb_sim_device_guest_driver(const struct vmb_sim_device *device);
 const struct vmb_driver *vmb_sim_device_host_driver(void);
 
+/* The host's end as after its init: for another host, which is restored from what this one saved.
+ */
+void vmb_sim_device_host_anew(struct vmb_sim_device *device);
+
+/* For hooks of the host's channel: the traffic goes on where it was, and that it is open again. */
+VMB_NODISCARD vmb_status vmb_sim_device_host_save(void *device, struct vmb_host_channel *channel,
+                                                  bool open, void *buffer, size_t buffer_bytes,
+                                                  size_t *out_bytes);
+VMB_NODISCARD vmb_status vmb_sim_device_host_restore(void *device, struct vmb_host_channel *channel,
+                                                     struct vmb_endpoint *endpoint,
+                                                     const void *bytes, size_t byte_count);
+
 /* VMB_NOTIFY_POLLED: read, then ask for events again. True: poll again. The poller. */
 bool vmb_sim_device_poll(struct vmb_sim_device *device, struct vmb_channel *channel);
 

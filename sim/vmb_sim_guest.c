@@ -68,7 +68,8 @@ static void guest_signal_event(void *context, uint32_t connection_id, uint16_t f
     struct vmb_sim_guest *self = context;
     const struct vmb_sim_effect effect = {.target = connection_id, .flag = flag};
 
-    if (!vmb_sim_tap_put_off(self->machine->options.tap, &effect)) {
+    if (!vmb_sim_tap_lose(self->machine->options.tap, VMB_SIM_POINT_GUEST_SIGNAL) &&
+        !vmb_sim_tap_put_off(self->machine->options.tap, &effect)) {
         vmb_sim_guest_deliver(self, &effect);
     }
     vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_GUEST_SIGNAL);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vmbus/save.h>
+
 #define HOST_STREAM     2u
 #define HOST_RUN_BUDGET 64u
 
@@ -33,6 +35,9 @@ static vmb_status host_post_message(void *context, uint32_t vp, uint8_t sint, co
     if (vmb_sim_machine_fault(self->machine, &self->random, faults->host_post_per_mille)) {
         return VMB_ERR_RETRY;
     }
+    if (vmb_sim_tap_lose(tap, VMB_SIM_POINT_HOST_POST)) {
+        return VMB_OK;
+    }
     status = vmb_hv_call_status((uint64_t)vmb_sim_machine_post(
         self->machine, vp, sint, VMB_HV_MESSAGE_VMBUS, message, message_bytes));
     if (status == VMB_OK) {
@@ -55,7 +60,8 @@ static void host_raise_event(void *context, uint32_t vp, uint8_t sint, uint16_t 
     const struct vmb_sim_effect effect = {
         .to_guest = true, .target = vp, .sint = sint, .flag = flag};
 
-    if (!vmb_sim_tap_put_off(self->machine->options.tap, &effect)) {
+    if (!vmb_sim_tap_lose(self->machine->options.tap, VMB_SIM_POINT_HOST_EVENT) &&
+        !vmb_sim_tap_put_off(self->machine->options.tap, &effect)) {
         vmb_sim_host_deliver(self, &effect);
     }
     vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_HOST_EVENT);
@@ -88,7 +94,9 @@ static void host_unmap_pages(void *context, const struct vmb_host_mapping *mappi
 {
     struct vmb_sim_host *self = context;
 
-    vmb_sim_memory_unmap(&self->machine->memory, mapping->base, page_count);
+    if (!vmb_sim_tap_lose(self->machine->options.tap, VMB_SIM_POINT_HOST_UNMAP)) {
+        vmb_sim_memory_unmap(&self->machine->memory, mapping->base, page_count);
+    }
     vmb_sim_tap_after(self->machine->options.tap, VMB_SIM_POINT_HOST_UNMAP);
 }
 
@@ -204,12 +212,27 @@ static void host_actors(struct vmb_sim_host *self)
     }
 }
 
+static vmb_status host_make(struct vmb_sim_host *self)
+{
+    vmb_status status;
+
+    self->memory = aligned_alloc(64, (self->memory_bytes + 63) & ~(size_t)63);
+    if (self->memory == NULL) {
+        return VMB_ERR_NO_MEMORY;
+    }
+    status = vmb_host_init(self->memory, self->memory_bytes, &self->options, &self->platform,
+                           &self->events, &self->host);
+    if (status != VMB_OK) {
+        free(self->memory);
+    }
+    return status;
+}
+
 vmb_status vmb_sim_host_init(struct vmb_sim_host *self, struct vmb_sim_machine *machine,
                              uint32_t worker_count, const struct vmb_host_options *options,
                              const struct vmb_host_events *events, vmb_log_function log,
                              void *log_context)
 {
-    struct vmb_host_options full = *options;
     const struct vmb_host_platform platform = {
         .struct_bytes = sizeof(platform),
         .context = self,
@@ -224,10 +247,15 @@ vmb_status vmb_sim_host_init(struct vmb_sim_host *self, struct vmb_sim_machine *
         .run_ready = host_run_ready,
         .log = host_log,
     };
-    size_t bytes;
     vmb_status status;
 
     memset(self, 0, sizeof(*self));
+    self->options = *options;
+    self->platform = platform;
+    if (events != NULL) {
+        self->events = *events;
+    }
+    self->events.struct_bytes = sizeof(self->events);
     self->machine = machine;
     self->worker_count = worker_count;
     self->random = vmb_sim_random_of(machine->options.seed, HOST_STREAM);
@@ -235,23 +263,72 @@ vmb_status vmb_sim_host_init(struct vmb_sim_host *self, struct vmb_sim_machine *
     self->log_context = log_context;
     host_actors(self);
     vmb_hv_message_port_init(&self->port, host_work_ready, self);
-    full.struct_bytes = sizeof(full);
-    full.vp_count = machine->options.vp_count;
-    bytes = vmb_host_memory_bytes(&full);
-    if (bytes == 0 || worker_count == 0 || worker_count > VMB_SIM_HOST_WORKERS) {
+    self->options.struct_bytes = sizeof(self->options);
+    self->options.vp_count = machine->options.vp_count;
+    self->memory_bytes = vmb_host_memory_bytes(&self->options);
+    if (self->memory_bytes == 0 || worker_count == 0 || worker_count > VMB_SIM_HOST_WORKERS) {
         return VMB_ERR_INVALID_ARGUMENT;
     }
-    self->memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-    if (self->memory == NULL) {
-        return VMB_ERR_NO_MEMORY;
+    status = host_make(self);
+    if (status != VMB_OK) {
+        return status;
     }
-    status = vmb_host_init(self->memory, bytes, &full, &platform, events, &self->host);
     for (uint32_t i = 0; status == VMB_OK && i < 2; i++) {
         status = vmb_hv_ports_connect_messages(machine->ports, host_message_ids[i],
                                                vmb_hv_message_port_post, &self->port);
     }
     if (status != VMB_OK) {
         free(self->memory);
+    }
+    return status;
+}
+
+/* The state of the host in memory of its own; NULL: not now, or no memory. */
+static void *host_save(struct vmb_sim_host *self, size_t *out_bytes, vmb_status *out_status)
+{
+    size_t bytes = 0;
+    void *saved;
+
+    *out_status = vmb_host_save(self->host, NULL, 0, &bytes);
+    if (*out_status != VMB_ERR_TOO_SMALL) {
+        return NULL;
+    }
+    saved = malloc(bytes);
+    *out_status =
+        saved == NULL ? VMB_ERR_NO_MEMORY : vmb_host_save(self->host, saved, bytes, out_bytes);
+    if (*out_status != VMB_OK) {
+        free(saved);
+        return NULL;
+    }
+    return saved;
+}
+
+vmb_status vmb_sim_host_replace(struct vmb_sim_host *self, void (*offer)(void *context),
+                                void *context, bool *out_host_lost)
+{
+    vmb_status status;
+    size_t bytes = 0;
+    void *saved = host_save(self, &bytes, &status);
+
+    *out_host_lost = false;
+    if (saved == NULL) {
+        return status;
+    }
+    vmb_host_reset(self->host);
+    while (vmb_host_poll(self->host) || vmb_host_deinit(self->host) != VMB_OK) {
+    }
+    free(self->memory);
+    status = host_make(self);
+    if (status != VMB_OK) {
+        abort(); /* It was there a moment ago. */
+    }
+    offer(context);
+    status = vmb_host_restore(self->host, saved, bytes, NULL, NULL);
+    *out_host_lost = status != VMB_OK;
+    free(saved);
+    vmb_sim_wake(&self->control);
+    for (uint32_t i = 0; i < self->worker_count; i++) {
+        vmb_sim_wake(&self->workers[i]);
     }
     return status;
 }

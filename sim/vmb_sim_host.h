@@ -16,6 +16,10 @@ struct vmb_sim_host {
     struct vmb_sim_machine *machine;
     struct vmb_host *host; /* Its control plane belongs to the `control` actor. */
     void *memory;
+    size_t memory_bytes;
+    struct vmb_host_options options;
+    struct vmb_host_platform platform;
+    struct vmb_host_events events;
     struct vmb_sim_actor control;
     struct vmb_sim_actor workers[VMB_SIM_HOST_WORKERS]; /* They run devices. */
     uint32_t worker_count;
@@ -41,6 +45,17 @@ VMB_NODISCARD vmb_status vmb_sim_host_init(struct vmb_sim_host *host,
                                            const struct vmb_host_options *options,
                                            const struct vmb_host_events *events,
                                            vmb_log_function log, void *log_context);
+
+/*
+ * Another host in its place, made from what the old one saves, as if a VMM were updated under its
+ * guest: the old one is reset, @offer puts the devices on the new one's bus, fresh as at their
+ * init. VMB_ERR_BUSY: not now, nothing has happened. VMB_ERR_NO_MEMORY: likewise, but the guest has
+ * lost its host: what maps pages or opens doorbells has failed, and *@out_host_lost is set. No
+ * actor acts on the host meanwhile, and no VP runs.
+ */
+VMB_NODISCARD vmb_status vmb_sim_host_replace(struct vmb_sim_host *host,
+                                              void (*offer)(void *context), void *context,
+                                              bool *out_host_lost);
 
 /* The end. VMB_ERR_WRONG_STATE: reset first. No actor acts any more. */
 VMB_NODISCARD vmb_status vmb_sim_host_deinit(struct vmb_sim_host *host);

@@ -41,6 +41,7 @@ static bool play_script_step(void *context)
     for (uint32_t i = 0; i < 2; i++) {
         vmb_sim_virtual_of(&play->runner, controls[i])->acting = true;
     }
+    play_break_step(play);
     play_guest_keep(play);
     if (play->calm) {
         play_host_restore(play);
@@ -87,6 +88,7 @@ static void play_message(void *context, bool to_guest, const void *bytes, uint32
 
     vmb_sim_checks_message(&play->checks, to_guest, bytes, byte_count,
                            vmb_host_version(play_host(play)), vmb_host_features(play_host(play)));
+    play_break_message(play, to_guest, bytes, byte_count);
 }
 
 static void play_choose(struct play *play, struct vmb_sim_world_options *world,

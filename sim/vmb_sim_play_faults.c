@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Which faults a play has, and what can be broken on purpose. */
-#include <vmbus/hv.h>
-
+/* Which faults a play has. */
 #include "sim/vmb_sim_play_state.h"
 
 #define FAULTS_STREAM 301u
-#define BREAK_STREAM  302u
 
 /* Each fault that is allowed is on in two of three plays, and how much of it differs. */
 static uint32_t faults_rate(struct play *play, enum vmb_sim_play_fault fault, uint32_t most)
@@ -47,7 +44,6 @@ void play_faults_choose(struct play *play, struct vmb_sim_world_options *world,
     struct vmb_sim_faults *faults = &world->machine.faults;
 
     play->fault_random = vmb_sim_random_of(play->options.seed, FAULTS_STREAM);
-    play->break_random = vmb_sim_random_of(play->options.seed, BREAK_STREAM);
     runner->preempt_per_mille = faults_rate(play, VMB_SIM_PLAY_PREEMPT, 300);
     runner->long_per_mille = faults_rate(play, VMB_SIM_PLAY_LATE, 100);
     runner->stall_per_mille = faults_rate(play, VMB_SIM_PLAY_STALL, 20);
@@ -106,47 +102,5 @@ vmb_status play_faults_before(void *context, enum vmb_sim_point point)
         return VMB_OK;
     default:
         return VMB_OK;
-    }
-}
-
-/* ---- Broken on purpose ----------------------------------------------------------------------- */
-
-void play_list(struct play *play, uint32_t relid, uint32_t vp)
-{
-    if (relid < VMB_RELID_COUNT) {
-        play->lists[relid] = (uint8_t)vp;
-    }
-}
-
-/* The design that this library replaces: a VP looks in a list of the channels that target it. */
-static void break_search_lists(void *guest, uint32_t vp)
-{
-    struct play *play = guest;
-    const struct vmb_sim_vp *self = &play->world.machine.vps[vp];
-    uint8_t *flags =
-        vmb_hv_event_flags((uint8_t *)self->pages.base + VMB_PAGE_BYTES, VMB_HV_SINT_VMBUS);
-
-    for (uint32_t relid = 1; self->up && relid < VMB_RELID_COUNT; relid++) {
-        if ((flags[relid / 8] >> relid % 8 & 1) != 0 && play->lists[relid] != vp) {
-            flags[relid / 8] &= (uint8_t) ~(1u << relid % 8);
-        }
-    }
-    play->next_interrupt(&play->world.guest, vp);
-}
-
-static bool break_run(void *guest, uint32_t vp)
-{
-    return vmb_sim_guest_run(&((struct play *)guest)->world.guest, vp);
-}
-
-void play_break_install(struct play *play)
-{
-    struct vmb_sim_machine_hooks *hooks = &play->world.machine.hooks;
-
-    if (play->options.broken == VMB_SIM_PLAY_BREAK_PERCPU_LISTS) {
-        play->next_interrupt = hooks->on_interrupt;
-        hooks->guest = play;
-        hooks->on_interrupt = break_search_lists;
-        hooks->run = break_run;
     }
 }

@@ -34,6 +34,8 @@ static void host_released(void *device)
 static const struct vmb_host_hooks host_hooks = {
     .struct_bytes = sizeof(host_hooks),
     .released = host_released,
+    .save = vmb_sim_device_host_save,
+    .restore = vmb_sim_device_host_restore,
 };
 
 /* Its primary channel must be on the bus first; a sub-channel of a revoked one must wait. */
@@ -228,6 +230,53 @@ static void host_die(struct play *play)
     play->result->counts.dead_hosts++;
 }
 
+/* The devices that were on the old host's bus. */
+static void host_offer_again(void *context)
+{
+    struct play *play = context;
+
+    for (uint32_t i = 0; i < PLAY_CHANNELS; i++) {
+        struct play_channel *channel = &play->channels[i];
+        bool was_there = channel->host_channel != NULL;
+
+        channel->host_channel = NULL;
+        channel->releasing = false; /* Who was revoked is nobody's concern any more. */
+        vmb_sim_device_host_anew(&channel->device);
+        if (was_there) {
+            play_host_offer(channel);
+        }
+    }
+}
+
+/*
+ * The VMM is updated under its guest. Nobody acts meanwhile: its VPs are stopped, its threads have
+ * ended. If the new one cannot map the guest's memory, the guest has lost its devices.
+ */
+static void host_replace(struct play *play)
+{
+    uint32_t preempt = play->runner.options.preempt_per_mille;
+    uint32_t connected = play->host_connected;
+    bool lost = false;
+    vmb_status status;
+
+    if (play->socket_host != NULL || play->socket_wanted) {
+        return; /* A socket's two ends live in one process each. */
+    }
+    play->runner.options.preempt_per_mille = 0;
+    status = vmb_sim_host_replace(&play->world.host, host_offer_again, play, &lost);
+    play->runner.options.preempt_per_mille = preempt;
+    vmb_sim_virtual_note(&play->runner, "the host is replaced", (uint64_t)(0 - (int64_t)status),
+                         lost);
+    if (status == VMB_OK) {
+        play->host_connected = connected;
+        play->result->counts.restores++;
+    } else if (status != VMB_ERR_BUSY && status != VMB_ERR_NO_MEMORY) {
+        vmb_sim_violation(&play->checks, "replacing the host ended with %s",
+                          vmb_status_name(status));
+    }
+    play->doubtful |= lost;
+}
+
 void play_host_op(struct play *play)
 {
     struct play_channel *channel =
@@ -252,6 +301,10 @@ void play_host_op(struct play *play)
     } else if (dice < 26) {
         if ((play->faults & VMB_SIM_PLAY_DEAD_HOST) != 0 && play->runner.faults_on) {
             host_die(play);
+        }
+    } else if (dice < 28) {
+        if ((play->faults & VMB_SIM_PLAY_RESTORE) != 0) {
+            host_replace(play);
         }
     }
 }

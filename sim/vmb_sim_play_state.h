@@ -129,7 +129,11 @@ void play_host_restore(struct play *play); /* Every device is on the bus again. 
 void play_faults_choose(struct play *play, struct vmb_sim_world_options *world,
                         struct vmb_sim_virtual_options *runner);
 vmb_status play_faults_before(void *context, enum vmb_sim_point point);
+
+/* vmb_sim_play_breaks.c */
 void play_break_install(struct play *play);
+void play_break_step(struct play *play); /* Between two steps of the script. */
+void play_break_message(struct play *play, bool to_guest, const void *bytes, uint32_t byte_count);
 void play_list(struct play *play, uint32_t relid, uint32_t vp);
 
 #endif /* VMB_SIM_PLAY_STATE_H */

@@ -45,6 +45,8 @@ struct vmb_sim_tap {
     void (*after)(void *context, enum vmb_sim_point point);
     /* A message was accepted. */
     void (*message)(void *context, bool to_guest, const void *bytes, uint32_t byte_count);
+    /* True: it is said to be done, and is not. For what is broken on purpose. */
+    bool (*lose)(void *context, enum vmb_sim_point point);
     /* True: not now; the tap calls vmb_sim_guest_deliver() or vmb_sim_host_deliver() later. */
     bool (*put_off)(void *context, const struct vmb_sim_effect *effect);
 };
@@ -67,6 +69,11 @@ VMB_INLINE void vmb_sim_tap_message(const struct vmb_sim_tap *tap, bool to_guest
     if (tap != NULL) {
         tap->message(tap->context, to_guest, bytes, byte_count);
     }
+}
+
+VMB_INLINE bool vmb_sim_tap_lose(const struct vmb_sim_tap *tap, enum vmb_sim_point point)
+{
+    return tap != NULL && tap->lose(tap->context, point);
 }
 
 VMB_INLINE bool vmb_sim_tap_put_off(const struct vmb_sim_tap *tap,

@@ -231,6 +231,17 @@ static vmb_status virtual_before(void *context, enum vmb_sim_point point)
     return VMB_OK;
 }
 
+static bool virtual_lose(void *context, enum vmb_sim_point point)
+{
+    struct vmb_sim_virtual *runner = context;
+    bool lost = runner->lose != NULL && runner->lose(runner->context, point);
+
+    if (lost) {
+        vmb_sim_virtual_note(runner, "LOST on purpose", (uint64_t)point, 0);
+    }
+    return lost;
+}
+
 static void virtual_after(void *context, enum vmb_sim_point point)
 {
     (void)point;
@@ -277,6 +288,7 @@ void vmb_sim_virtual_init(struct vmb_sim_virtual *runner,
         .context = runner,
         .before = virtual_before,
         .after = virtual_after,
+        .lose = virtual_lose,
         .message = virtual_message,
         .put_off = virtual_put_off,
     };

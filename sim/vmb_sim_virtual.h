@@ -72,6 +72,7 @@ struct vmb_sim_virtual {
     /* A listener's; each may be NULL. */
     void *context;
     vmb_status (*before)(void *context, enum vmb_sim_point point);
+    bool (*lose)(void *context, enum vmb_sim_point point);
     void (*message)(void *context, bool to_guest, const void *bytes, uint32_t byte_count);
 };
 

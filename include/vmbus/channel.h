@@ -200,7 +200,8 @@ struct vmb_gpadl_range {
  *                                   VMB_ERR_TIMEOUT (tear it down before reusing the memory).
  * @retval VMB_ERR_INVALID_ARGUMENT  No range, an empty one, an offset of a page or more, or more
  *                                   pages than one GPADL can name.
- * @retval VMB_ERR_WRONG_STATE       The channel is rescinded or sleeps, or the bus is not connected.
+ * @retval VMB_ERR_WRONG_STATE       The channel is rescinded or sleeps, or the bus is not
+ * connected.
  *
  * Context: control plane. VMBus protocol: GpadlHeader, GpadlBody, GpadlCreated.
  */

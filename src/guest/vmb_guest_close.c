@@ -39,7 +39,7 @@ void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go)
     if (host_let_go) {
         vmbi_rings_unshare(channel);
     } else {
-        guest->rings_lost = true;
+        guest->shares_lost = true;
         guest->counters.pages_leaked += channel->ring_pages.page_count;
         vmbi_guest_log(guest, VMB_LOG_WARNING, "the host may still hold the rings: not reused",
                        "relid", channel->relid);

@@ -225,7 +225,7 @@ void vmbi_on_version_response(struct vmb_guest *guest,
         return;
     }
     guest->contact_doubtful = true;
-    guest->rings_lost = false;
+    guest->shares_lost = false;
     contact_accepted(guest, response);
 }
 
@@ -249,7 +249,8 @@ static void unload_tell(struct vmb_guest *guest, vmb_status status)
     }
 }
 
-/* On a bus that sleeps no channel has a relid or a ring: also those nobody let go of can be freed. */
+/* On a bus that sleeps no channel has a relid or a ring: also those nobody let go of can be freed.
+ */
 static void unload_free_channels(struct vmb_guest *guest)
 {
     uint32_t index;
@@ -320,6 +321,7 @@ void vmbi_leave_poll(struct vmb_guest *guest)
             vmbi_channel_drop(&guest->channel_memory[index]);
         }
     }
+    guest->shares_lost |= guest->gpadls != NULL;
     vmbi_gpadls_forget(guest);
     vmbi_tl_forget(guest);
     vmbi_monitor_forget(guest);
@@ -335,7 +337,8 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
     bool suspending = guest->suspending;
     uint32_t index;
 
-    guest->contact_doubtful = status != VMB_OK;
+    /* Server 2008 confirms nothing, and may look into the interrupt page once more. */
+    guest->contact_doubtful = status != VMB_OK || guest->version < VMB_VERSION_1_1;
     vmbi_bus_move(guest, BUS_DISCONNECTED);
     guest->version = 0;
     guest->features = 0;
@@ -365,31 +368,13 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
     }
 }
 
-/* Whether a channel's rings have not been confirmed back. */
-static bool unload_rings_are_out(const struct vmb_guest *guest)
-{
-    uint32_t index;
-
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        if (guest->channel_memory[index].phase != PHASE_FREE &&
-            guest->channel_memory[index].ring_pages.base != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void vmbi_unload_posted(struct vmb_guest *guest, vmb_status status)
 {
     if (status != VMB_OK) {
         unload_end(guest, status);
     } else if (guest->version < VMB_VERSION_1_1) {
-        /*
-         * Server 2008 has no UnloadComplete: what it held when we left it may hold for ever. A
-         * channel that it may think open writes to the interrupt page, too.
-         */
-        unload_end(guest, guest->rings_lost || unload_rings_are_out(guest) ? VMB_ERR_STILL_SHARED
-                                                                           : VMB_OK);
+        /* Server 2008 has no UnloadComplete: what it held when we left it may hold for ever. */
+        unload_end(guest, guest->shares_lost ? VMB_ERR_STILL_SHARED : VMB_OK);
     } else {
         guest->deadline_ns = vmbi_deadline(guest, guest->options.unload_timeout_ns);
     }

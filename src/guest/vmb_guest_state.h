@@ -256,7 +256,7 @@ struct vmb_guest {
     bool stop_fencing;    /* A fence has been sent for this stop, */
     bool stop_fenced;     /* and answered. */
     vmb_status stop_status;
-    bool rings_lost; /* The host may hold rings of a channel that we have closed. */
+    bool shares_lost; /* The host may hold rings or GPADLs that are not ours any more. */
     void (*stop_done)(void *context, uint32_t vp, vmb_status status);
     void *stop_context;
     struct vmb_gpadl fence_gpadl;

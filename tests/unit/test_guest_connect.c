@@ -289,6 +289,8 @@ static void server_2008_has_no_unload_complete(void **state)
     (void)rig_next(&rig, VMB_MSG_UNLOAD);
     assert_int_equal(rig.unloaded_status, VMB_OK);
     assert_int_equal(rig.unloaded_count, 1);
+    vmb_guest_read_counters(rig.guest, &counters);
+    assert_int_equal(counters.pages_leaked, 3); /* It may look into the interrupt page once more. */
     /* What was open when we left is never confirmed, so it is not taken back. */
     rig_connect(&rig, VMB_VERSION_0_13, 1);
     (void)rig_open(&rig, 1, VMB_NOTIFY_DIRECT);
@@ -296,7 +298,7 @@ static void server_2008_has_no_unload_complete(void **state)
     (void)rig_next(&rig, VMB_MSG_UNLOAD);
     assert_int_equal(rig.unloaded_status, VMB_ERR_STILL_SHARED);
     vmb_guest_read_counters(rig.guest, &counters);
-    assert_int_equal(counters.pages_leaked, 3 + 10);
+    assert_int_equal(counters.pages_leaked, 3 + 3 + 10);
 }
 
 static void after_unload_a_guest_connects_again(void **state)
