@@ -407,6 +407,35 @@ static void a_crash_listens_to_the_paravisor(void **state)
     assert_int_equal(vmb_guest_crash_unload(rig.guest), VMB_OK);
 }
 
+static void a_paravisor_is_whole_and_the_only_one(void **state)
+{
+    struct vmb_guest_paravisor whole = *own_paravisor();
+    uint32_t vp, i;
+
+    (void)state;
+    assert_int_equal(vmb_guest_set_paravisor(rig.guest, NULL), VMB_ERR_INVALID_ARGUMENT);
+    for (i = 0; i < 6; i++) {
+        struct vmb_guest_paravisor part = whole;
+
+        part.struct_bytes -= i == 0;
+        part.post_message = i == 1 ? NULL : whole.post_message;
+        part.signal_event = i == 2 ? NULL : whole.signal_event;
+        part.end_of_message = i == 3 ? NULL : whole.end_of_message;
+        part.share_private_pages = i == 4 ? NULL : whole.share_private_pages;
+        part.unshare_private_pages = i == 5 ? NULL : whole.unshare_private_pages;
+        assert_int_equal(vmb_guest_set_paravisor(rig.guest, &part), VMB_ERR_INVALID_ARGUMENT);
+    }
+    tear_down(NULL);
+    start_both(0);
+    for (vp = 0; vp < RIG_VPS; vp++) {
+        assert_int_equal(vmb_guest_vp_stopped(rig.guest, vp), VMB_OK);
+    }
+    assert_int_equal(vmb_guest_set_paravisor(rig.guest, &whole), VMB_ERR_WRONG_STATE);
+    assert_int_equal(vmb_guest_vp_start_paravisor(rig.guest, RIG_VPS, own_messages, own_events,
+                                                  own_messages, own_events),
+                     VMB_ERR_INVALID_ARGUMENT);
+}
+
 static void starting_needs_all_four_pages(void **state)
 {
     uint8_t *page = own_messages;
@@ -586,6 +615,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(private_memory_behind_a_public_ring_is_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_crash_listens_to_the_paravisor, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_paravisor_is_whole_and_the_only_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(starting_needs_all_four_pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_gpadl_is_exposed_to_whom_the_offer_says, set_up,
                                         tear_down),

@@ -115,6 +115,8 @@ static vmb_status bus_monitored(struct pair *pair, const struct matrix_column *c
     uint32_t latency_ns, signals;
 
     MATRIX_HOLDS(matrix_connected(pair) == VMB_OK);
+    MATRIX_HOLDS(vmb_channel_latency(pair->devices[2].channel, &latency_ns) ==
+                 VMB_ERR_UNSUPPORTED); /* It has no monitor. */
     MATRIX_HOLDS(pair_open(pair, 1, 0, true) == VMB_OK);
     signals = pair->signals[0] + pair->signals[1];
     MATRIX_HOLDS(matrix_talks(pair, 1));
