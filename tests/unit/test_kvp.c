@@ -488,9 +488,137 @@ static void what_is_no_utf16_is_replaced(void **state)
     assert_int_equal(vmb_kvp_text_decode(&(struct vmb_slice){smile, sizeof(smile)}, narrow, 1), 0);
 }
 
+/* ---- What can be left out, and what cannot --------------------------------------------------- */
+
+static void world_failed(void *context, vmb_status status)
+{
+    assert_int_equal(status, VMB_ERR_PEER);
+    ((struct world *)context)->answers++;
+}
+
+static void broken_rings_are_told(void **state)
+{
+    static const uint32_t bad = 3;
+    uint32_t index;
+
+    (void)state;
+    for (index = 0; index < 2; index++) {
+        struct world *world = world_new();
+
+        world->guest.options.failed = world->host.options.failed = index == 0 ? world_failed : NULL;
+        pair_open(&world->pair->host, vmb_kvp_host_driver(), &world->host);
+        pair_open(&world->pair->guest, vmb_kvp_guest_driver(), &world->guest);
+        memcpy(world->pair->to_guest, &bad, sizeof(bad)); /* The write index. */
+        memcpy(world->pair->to_host, &bad, sizeof(bad));
+        pair_deliver(&world->pair->guest);
+        pair_deliver(&world->pair->host);
+        assert_int_equal(world->answers, index == 0 ? 2 : 0);
+        world_free(world);
+    }
+}
+
+static void bad_options_are_refused(void **state)
+{
+    struct world *world = world_new();
+    struct vmb_kvp_guest_options guest = world->guest.options;
+    struct vmb_kvp_host_options host = world->host.options;
+
+    (void)state;
+    guest.struct_bytes--;
+    assert_int_equal(vmb_kvp_guest_init(&world->guest, &guest), VMB_ERR_INVALID_ARGUMENT);
+    guest.struct_bytes++;
+    guest.item = NULL;
+    assert_int_equal(vmb_kvp_guest_init(&world->guest, &guest), VMB_ERR_INVALID_ARGUMENT);
+    host.struct_bytes--;
+    assert_int_equal(vmb_kvp_host_init(&world->host, &host), VMB_ERR_INVALID_ARGUMENT);
+    host.struct_bytes++;
+    host.patience_ns = 1;
+    assert_int_equal(vmb_kvp_host_init(&world->host, &host), VMB_OK);
+    host.now_ns = NULL;
+    assert_int_equal(vmb_kvp_host_init(&world->host, &host), VMB_ERR_INVALID_ARGUMENT);
+    world_free(world);
+}
+
+static uint32_t pool_no_ip(void *context, struct vmb_kvp_ip *ip)
+{
+    (void)context;
+    (void)ip;
+    return VMB_IC_STATUS_NOT_FOUND;
+}
+
+/* A guest that says it has done what it has not: the answer does not fit a message. */
+static uint32_t pool_boasts(void *context, struct vmb_kvp_item *item)
+{
+    static const uint8_t much[VMB_KVP_VALUE_BYTES + 2];
+
+    (void)context;
+    item->value = (struct vmb_slice){much, sizeof(much)};
+    return VMB_IC_STATUS_OK;
+}
+
+static void a_guest_may_be_unable(void **state)
+{
+    struct world *world = world_new();
+    struct vmb_kvp_ip ip = {.operation = VMB_KVP_GET_IP};
+
+    (void)state;
+    world->host.options.ready = NULL;
+    pair_open(&world->pair->host, vmb_kvp_host_driver(), &world->host);
+    assert_int_equal(vmb_kvp_host_request_ip(&world->host, &ip), VMB_ERR_BUSY);
+    pair_open(&world->pair->guest, vmb_kvp_guest_driver(), &world->guest);
+    assert_true(pair_run(world->pair, 100));
+    world->guest.options.ip = NULL;
+    assert_int_equal(vmb_kvp_host_request_ip(&world->host, &ip), VMB_OK);
+    assert_true(pair_run(world->pair, 100));
+    assert_int_equal(world->ic_status, VMB_IC_STATUS_NOT_SUPPORTED);
+    world->guest.options.ip = pool_no_ip;
+    assert_int_equal(vmb_kvp_host_request_ip(&world->host, &ip), VMB_OK);
+    assert_true(pair_run(world->pair, 100));
+    assert_int_equal(world->ic_status, VMB_IC_STATUS_NOT_FOUND);
+    world->guest.options.item = pool_boasts;
+    assert_int_equal(world_ask(world, VMB_KVP_GET, "a", NULL, 0), VMB_ERR_REFUSED);
+    assert_int_equal(world->ic_status, VMB_IC_STATUS_FAILURE);
+    world->host.options.answered = NULL;
+    assert_int_equal(vmb_kvp_host_request_ip(&world->host, &ip), VMB_OK);
+    assert_true(pair_run(world->pair, 100));
+    world_free(world);
+}
+
+/* IP answers that are too short, or to another question. */
+static void the_host_checks_ip_answers(void **state)
+{
+    static const struct vmb_ic_version framework = {3, 0}, v4 = {4, 0};
+    uint32_t index;
+
+    (void)state;
+    for (index = 0; index < 2; index++) {
+        struct world *world = world_new();
+        struct vmb_kvp_ip ip = {.operation = VMB_KVP_GET_IP};
+        struct ic_message message;
+
+        pair_open(&world->pair->host, vmb_kvp_host_driver(), &world->host);
+        ic_choose_as_guest(world->pair, framework, v4, 1);
+        assert_int_equal(vmb_kvp_host_request_ip(&world->host, &ip), VMB_OK);
+        assert_true(ic_receive(&world->pair->guest, &message));
+        if (index == 0) {
+            message.header.body_bytes = 300;
+        } else {
+            message.body[0] = VMB_KVP_SET_IP;
+        }
+        ic_answer_as_guest(world->pair, &message, VMB_IC_STATUS_OK);
+        pair_deliver(&world->pair->host);
+        assert_int_equal(world->answer, VMB_ERR_MALFORMED);
+        world_free(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(broken_rings_are_told),
+        cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(a_guest_may_be_unable),
+        cmocka_unit_test(the_host_checks_ip_answers),
         cmocka_unit_test(facts_are_set_found_listed_and_deleted),
         cmocka_unit_test(a_full_guest_says_so),
         cmocka_unit_test(ip_goes_there_and_comes_back),

@@ -368,9 +368,121 @@ static void an_answer_without_flags_is_told(void **state)
     world_free(world);
 }
 
+static void world_failed(void *context, vmb_status status)
+{
+    assert_int_equal(status, VMB_ERR_PEER);
+    (*(uint32_t *)context)++;
+}
+
+/* Each side says so when the other breaks the ring; and says nothing if nobody listens. */
+static void broken_rings_are_told(void **state)
+{
+    uint32_t told = 0, index;
+
+    (void)state;
+    for (index = 0; index < 2; index++) {
+        struct world *world = world_new();
+        struct vmb_vss_guest_options guest = {.struct_bytes = sizeof(guest),
+                                              .context = &told,
+                                              .freeze = world_freeze,
+                                              .thaw = world_thaw,
+                                              .failed = index == 0 ? world_failed : NULL};
+        struct vmb_vss_host_options host = {.struct_bytes = sizeof(host),
+                                            .context = &told,
+                                            .patience_ns = 1,
+                                            .now_ns = world_now,
+                                            .failed = index == 0 ? world_failed : NULL};
+        static const uint32_t bad = 3;
+
+        assert_int_equal(vmb_vss_guest_init(&world->guest, &guest), VMB_OK);
+        host.context = world;
+        assert_int_equal(vmb_vss_host_init(&world->host, &host), VMB_OK);
+        world->host.options.context = &told;
+        pair_open(&world->pair->host, vmb_vss_host_driver(), &world->host);
+        pair_open(&world->pair->guest, vmb_vss_guest_driver(), &world->guest);
+        memcpy(world->pair->to_guest, &bad, sizeof(bad)); /* The write index. */
+        memcpy(world->pair->to_host, &bad, sizeof(bad));
+        pair_deliver(&world->pair->guest);
+        pair_deliver(&world->pair->host);
+        world_free(world);
+    }
+    assert_int_equal(told, 2);
+}
+
+static void bad_options_are_refused(void **state)
+{
+    struct world *world = world_new();
+    struct vmb_vss_guest_options guest = world->guest.options;
+    struct vmb_vss_host_options host = world->host.options;
+
+    (void)state;
+    guest.struct_bytes--;
+    assert_int_equal(vmb_vss_guest_init(&world->guest, &guest), VMB_ERR_INVALID_ARGUMENT);
+    guest.struct_bytes++;
+    guest.freeze = NULL;
+    assert_int_equal(vmb_vss_guest_init(&world->guest, &guest), VMB_ERR_INVALID_ARGUMENT);
+    guest.freeze = world_freeze;
+    guest.thaw = NULL;
+    assert_int_equal(vmb_vss_guest_init(&world->guest, &guest), VMB_ERR_INVALID_ARGUMENT);
+    host.struct_bytes--;
+    assert_int_equal(vmb_vss_host_init(&world->host, &host), VMB_ERR_INVALID_ARGUMENT);
+    host.struct_bytes++;
+    host.now_ns = NULL;
+    assert_int_equal(vmb_vss_host_init(&world->host, &host), VMB_ERR_INVALID_ARGUMENT);
+    world_free(world);
+}
+
+/* Both sides without any of the functions that they can do without. */
+static void nobody_has_to_listen(void **state)
+{
+    struct world *world = world_new();
+
+    (void)state;
+    world->guest.options.complete = NULL;
+    world->host.options.ready = NULL;
+    world->host.options.answered = NULL;
+    pair_open(&world->pair->host, vmb_vss_host_driver(), &world->host);
+    pair_open(&world->pair->guest, vmb_vss_guest_driver(), &world->guest);
+    assert_int_equal(vmb_vss_host_request(&world->host, VMB_VSS_FREEZE), VMB_ERR_BUSY);
+    assert_true(pair_run(world->pair, 100));
+    assert_int_equal(vmb_vss_host_request(&world->host, VMB_VSS_BACKUP_COMPLETE), VMB_OK);
+    assert_true(pair_run(world->pair, 100));
+    assert_int_equal(vmb_vss_host_request(&world->host, VMB_VSS_FREEZE), VMB_OK);
+    assert_true(pair_run(world->pair, 100));
+    assert_int_equal(world->frozen, 1);
+    world_free(world);
+}
+
+/* A second freeze, of a new conversation, while the first one is still being done. */
+static void a_freeze_that_nobody_awaits_stands_in_the_way(void **state)
+{
+    struct world *world = world_new();
+
+    (void)state;
+    world_open(world);
+    world->freeze_status = VMB_IC_ANSWER_LATER;
+    assert_int_equal(vmb_vss_host_request(&world->host, VMB_VSS_FREEZE), VMB_OK);
+    assert_true(pair_run(world->pair, 100));
+    world->pair->guest.driver->closed(&world->guest, VMB_ERR_GONE);
+    world->pair->host.driver->closed(&world->host, VMB_ERR_GONE);
+    pair_free(world->pair);
+    world->pair = pair_new(8192);
+    world_open(world);
+    assert_int_equal(world_ask(world, VMB_VSS_FREEZE), VMB_ERR_REFUSED);
+    vmb_vss_guest_done(&world->guest, VMB_IC_STATUS_FAILURE);
+    world->freeze_status = VMB_IC_STATUS_OK;
+    assert_int_equal(world_ask(world, VMB_VSS_FREEZE), VMB_OK);
+    assert_int_equal(world->frozen, 1);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(broken_rings_are_told),
+        cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(nobody_has_to_listen),
+        cmocka_unit_test(a_freeze_that_nobody_awaits_stands_in_the_way),
         cmocka_unit_test(a_backup_from_beginning_to_end),
         cmocka_unit_test(a_guest_that_cannot_is_not_frozen),
         cmocka_unit_test(a_freeze_may_take_its_time),
