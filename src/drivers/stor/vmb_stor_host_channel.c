@@ -39,6 +39,11 @@ static void channel_free(struct vmbi_stor_channel *channel, struct vmbi_stor_req
     channel->free = request;
 }
 
+void vmbi_stor_channel_forget(struct vmbi_stor_channel *channel, struct vmbi_stor_request *request)
+{
+    channel_free(channel, request);
+}
+
 void vmbi_stor_channel_answer(struct vmbi_stor_channel *channel, struct vmbi_stor_request *request)
 {
     vmbi_stor_queue_push(&channel->answers, request);

@@ -19,6 +19,20 @@ static void packet_out_of_order(struct vmbi_stor_channel *channel,
     vmbi_stor_refuse(channel, request, VMB_STOR_STATUS_INVALID_STATE);
 }
 
+/*
+ * A request of SCSI that comes when the controller is not ready. On a sub-channel, which does not
+ * run before it is, that says that the primary channel has closed meanwhile: this one is about to,
+ * and what the guest has asked of it ends with it. An answer would be taken for the disk's.
+ */
+static void packet_not_ready(struct vmbi_stor_channel *channel, struct vmbi_stor_request *request)
+{
+    if (channel->index != 0) {
+        vmbi_stor_channel_forget(channel, request);
+    } else {
+        packet_out_of_order(channel, request);
+    }
+}
+
 static void packet_accept(struct vmbi_stor_channel *channel, struct vmbi_stor_request *request)
 {
     vmbi_stor_refuse(channel, request, VMB_STOR_STATUS_SUCCESS);
@@ -156,7 +170,7 @@ void vmbi_stor_packet(struct vmbi_stor_channel *channel, struct vmbi_stor_reques
         if (vmbi_stor_is_ready(channel->host)) {
             vmbi_stor_srb_begin(channel, request, packet);
         } else {
-            packet_out_of_order(channel, request);
+            packet_not_ready(channel, request);
         }
         break;
     case VMB_STOR_RESET_LUN:
@@ -165,7 +179,7 @@ void vmbi_stor_packet(struct vmbi_stor_channel *channel, struct vmbi_stor_reques
         if (vmbi_stor_is_ready(channel->host)) {
             packet_reset(channel, request);
         } else {
-            packet_out_of_order(channel, request);
+            packet_not_ready(channel, request);
         }
         break;
     case VMB_STOR_BEGIN_INIT:

@@ -170,6 +170,9 @@ void vmbi_stor_channel_closed(void *device, vmb_status reason);
 /* The packet of @request is its answer: send it when there is space. */
 void vmbi_stor_channel_answer(struct vmbi_stor_channel *channel, struct vmbi_stor_request *request);
 
+/* It gets no answer. */
+void vmbi_stor_channel_forget(struct vmbi_stor_channel *channel, struct vmbi_stor_request *request);
+
 /* Take home what has completed. With @abandon, begin no further jobs. */
 void vmbi_stor_channel_drain(struct vmbi_stor_channel *channel, bool abandon);
 
