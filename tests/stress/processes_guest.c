@@ -13,7 +13,7 @@
 #include <vmbus/guest.h>
 
 #define GUEST_BUFFER_BYTES 1024u
-#define GUEST_GONE_NS      500000000u /* Without an answer for so long the host is taken for gone. */
+#define GUEST_GONE_NS      500000000u /* Without an answer for so long, it is. */
 
 static struct proc_shared *all;
 static struct vmb_guest *guest;
