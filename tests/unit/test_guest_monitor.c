@@ -229,9 +229,9 @@ static void while_paused_requests_wait(void **state)
     assert_int_equal(rig_open_begin(&rig, rig.offered[0], VMB_NOTIFY_DIRECT), VMB_OK);
     rig_no_more(&rig);
     /* And nobody need call again for them before the pause has ended. */
-    assert_true(vmb_guest_next_deadline_ns(rig.guest) == VMB_NEVER);
+    assert_true(vmb_guest_next_deadline_ns(rig.guest) > rig.now_ns);
     assert_int_equal(vmb_guest_continue(rig.guest), VMB_OK);
-    assert_true(vmb_guest_next_deadline_ns(rig.guest) != VMB_NEVER);
+    assert_true(vmb_guest_next_deadline_ns(rig.guest) <= rig.now_ns);
     (void)rig_next(&rig, VMB_MSG_RESUME);
     (void)rig_answer_gpadl(&rig, 0);
     assert_int_equal(vmb_guest_continue(rig.guest), VMB_ERR_WRONG_STATE);
