@@ -34,6 +34,7 @@ vmb_status vmb_sim_live_start(const struct vmb_sim_world_options *options,
                                               options->spin_ns);
     }
     free(actors);
+    live->spin_ns = options->spin_ns;
     if (live->threads == NULL) {
         struct vmb_sim_report report;
 
@@ -155,6 +156,34 @@ vmb_status vmb_sim_live_suspend(struct vmb_sim_live *live)
 vmb_status vmb_sim_live_unload(struct vmb_sim_live *live)
 {
     return live_ask(live, live_ask_unload, &live->world.unloaded);
+}
+
+vmb_status vmb_sim_live_replace_host(struct vmb_sim_live *live, void (*offer)(void *context),
+                                     void *context)
+{
+    struct vmb_sim_world *world = &live->world;
+    uint32_t connected = vmb_atomic_load(&world->host_connected, VMB_RELAXED);
+    struct vmb_sim_actor **actors =
+        calloc(VMB_SIM_WORLD_ACTORS(world->machine.options.vp_count), sizeof(*actors));
+    bool lost = false;
+    vmb_status status;
+
+    if (actors == NULL) {
+        return VMB_ERR_NO_MEMORY;
+    }
+    vmb_sim_threads_stop(live->threads);
+    status = vmb_sim_host_replace(&world->host, offer, context, &lost);
+    if (status == VMB_OK) {
+        /* The old one has let go of the guest, which has not noticed. */
+        vmb_atomic_store(&world->host_connected, connected, VMB_RELAXED);
+    }
+    live->threads =
+        vmb_sim_threads_start(actors, vmb_sim_world_actors(world, actors), live->spin_ns);
+    free(actors);
+    if (live->threads == NULL) {
+        abort(); /* As many as a moment ago. */
+    }
+    return status;
 }
 
 static void live_ask_reset(void *context)

@@ -20,6 +20,7 @@
 struct vmb_sim_live {
     struct vmb_sim_world world;
     struct vmb_sim_threads *threads;
+    uint64_t spin_ns;
 };
 
 /* Make a world and let it live. VMB_ERR_NO_MEMORY, or what an option is worth. */
@@ -41,6 +42,13 @@ VMB_NODISCARD vmb_status vmb_sim_live_connect(struct vmb_sim_live *live);
  */
 VMB_NODISCARD vmb_status vmb_sim_live_suspend(struct vmb_sim_live *live);
 VMB_NODISCARD vmb_status vmb_sim_live_resume(struct vmb_sim_live *live);
+
+/*
+ * Another host in place of this one, made from what it saves: vmb_sim_host_replace(), with all
+ * threads stopped meanwhile. VMB_ERR_BUSY: not now.
+ */
+VMB_NODISCARD vmb_status vmb_sim_live_replace_host(struct vmb_sim_live *live,
+                                                   void (*offer)(void *context), void *context);
 
 /* Let the guest leave the bus, and wait for its end. VMB_ERR_WRONG_STATE: it is not connected. */
 VMB_NODISCARD vmb_status vmb_sim_live_unload(struct vmb_sim_live *live);

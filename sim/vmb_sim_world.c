@@ -192,17 +192,34 @@ uint32_t vmb_sim_world_actors(struct vmb_sim_world *world, struct vmb_sim_actor 
     return count;
 }
 
+/*
+ * A host below 1.1 confirms no Unload: what it has then is not taken back, and the guest says how
+ * much that is. Everywhere else nothing may be left.
+ */
+static bool world_is_left_clean(const struct vmb_sim_world *world,
+                                const struct vmb_sim_report *report, uint64_t leaked_pages)
+{
+    bool confirms = world->options.host.max_version == VMB_VERSION_NONE ||
+                    world->options.host.max_version >= VMB_VERSION_1_1;
+
+    return (report->unload == VMB_OK || (!confirms && report->unload == VMB_ERR_STILL_SHARED)) &&
+           report->memory.pages_now == (confirms ? 0 : leaked_pages);
+}
+
 void vmb_sim_world_deinit(struct vmb_sim_world *world, struct vmb_sim_report *out_report)
 {
     uint32_t unloaded = vmb_atomic_load(&world->unloaded, VMB_ACQUIRE);
+    struct vmb_guest_counters counters;
+
+    vmb_guest_read_counters(world->guest.guest, &counters);
 
     memset(out_report, 0, sizeof(*out_report));
     out_report->unload = unloaded == 0 ? VMB_OK : (vmb_status)(1 - (int32_t)unloaded);
     out_report->guest = vmb_sim_guest_deinit(&world->guest);
     out_report->host = vmb_sim_host_deinit(&world->host);
     out_report->memory = vmb_sim_memory_audit(&world->machine.memory);
-    out_report->clean = out_report->unload == VMB_OK && out_report->guest == VMB_OK &&
-                        out_report->host == VMB_OK && out_report->memory.pages_now == 0 &&
+    out_report->clean = world_is_left_clean(world, out_report, counters.pages_leaked) &&
+                        out_report->guest == VMB_OK && out_report->host == VMB_OK &&
                         out_report->memory.mappings_now == 0 && out_report->memory.late_writes == 0;
     vmb_sim_machine_deinit(&world->machine);
 }

@@ -39,6 +39,7 @@ struct traffic_world {
     struct vmb_sim_live *live;
     struct traffic_device devices[TRAFFIC_DEVICES];
     bool open_at_once;     /* Open each channel when it is offered. */
+    uint32_t expect_pages; /* At the end: of a host below 1.1, which confirms no Unload. */
     uint64_t packet_limit; /* Of each device's requests. */
     vmb_atomic_u32 failed; /* Opens or closes that did not end with VMB_OK or _GONE. */
 };

@@ -13,6 +13,7 @@
 
 /* The tool is no library: its parts are tested one by one. */
 #include "tools/vmbus/demo/demo_churn.c"
+#include "tools/vmbus/demo/demo_life.c"
 #include "tools/vmbus/demo/demo_measure.c"
 #include "tools/vmbus/demo/demo_services.c"
 #include "tools/vmbus/demo/demo_world.c"
@@ -58,6 +59,7 @@ static void load(struct demo_world *world, uint64_t retargets, uint64_t stalled)
 
     for (;;) {
         demo_churn(world);
+        demo_life(world);
         demo_measure_look(world);
         demo_measure(world, &numbers);
         if ((demo_now_ns() - start_ns > SHORT_LOAD_NS && numbers.retargets >= retargets &&
@@ -78,6 +80,7 @@ static void drain(struct demo_world *world, uint64_t patience_ns)
     demo_measure_stop_traffic(world);
     for (;;) {
         demo_churn_restore(world);
+        demo_life_restore(world);
         demo_measure_rest(world, &rest);
         if (rest.progress != before.progress || rest.unsettled != before.unsettled) {
             progress_ns = demo_now_ns();

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "tools/vmbus/demo/demo_churn.h"
+#include "tools/vmbus/demo/demo_life.h"
 #include "tools/vmbus/demo/demo_measure.h"
 #include "tools/vmbus/demo/demo_view.h"
 #include "tools/vmbus/tool.h"
@@ -71,6 +72,7 @@ static void demo_load(struct demo_world *world, struct demo_view *view,
     numbers->phase = DEMO_PHASE_LOAD;
     while (!demo_interrupted && numbers->elapsed_ns < world->options.duration_ns) {
         demo_churn(world);
+        demo_life(world);
         demo_look_and_show(world, view, numbers, &pace);
         demo_sleep(DEMO_CHURN_INTERVAL_NS);
         numbers->elapsed_ns = demo_now_ns() - start_ns;
@@ -92,6 +94,7 @@ static void demo_drain(struct demo_world *world, struct demo_view *view,
         uint64_t now_ns = demo_now_ns();
 
         demo_churn_restore(world);
+        demo_life_restore(world);
         demo_measure_rest(world, &rest);
         if (rest.progress != before.progress || rest.unsettled != before.unsettled) {
             progress_ns = now_ns;

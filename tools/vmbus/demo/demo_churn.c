@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/vmbus/demo/demo_churn.h"
 
+#include "tools/vmbus/demo/demo_life.h"
+
 /* For every 64 channels, each time: */
 #define CHURN_MOVES        4u /* Channels moved. */
 #define CHURN_CLOSES       1u /* Channels closed, one time in CHURN_CLOSE_EVERY. */
@@ -50,7 +52,7 @@ static struct demo_channel *churn_pick(struct demo_world *world, struct vmb_sim_
 static void churn_move(struct demo_channel *channel)
 {
     struct demo_world *world = channel->world;
-    uint32_t vp = vmb_sim_random_below(&world->guest_random, world->options.vp_count);
+    uint32_t vp = demo_life_pick_vp(world);
     vmb_status status;
 
     channel->moving = true;
@@ -58,7 +60,8 @@ static void churn_move(struct demo_channel *channel)
     status = vmb_channel_set_target_vp(channel->channel, vp, churn_moved, channel);
     if (status != VMB_OK) {
         channel->moving = false;
-        world->guest_failures += status == VMB_ERR_VERSION ? 0 : 1; /* Too old a host to move. */
+        /* Too old a host to move; or it is being moved, off a VP that leaves. */
+        world->guest_failures += status == VMB_ERR_VERSION || status == VMB_ERR_BUSY ? 0 : 1;
     }
 }
 
@@ -121,6 +124,22 @@ static void churn_restore(void *context)
     }
 }
 
+static void churn_revoke(struct demo_channel *channel)
+{
+    struct demo_world *world = channel->world;
+    struct demo_channel *sub = demo_channel_sub(channel);
+
+    if (sub != NULL && sub->host_channel != NULL) {
+        churn_revoke(sub); /* They go before their primary channel does. */
+    }
+    if (vmb_host_revoke(channel->host_channel) != VMB_OK) {
+        world->host_failures++;
+    }
+    channel->host_channel = NULL;
+    /* Now and then it is back at once, while the guest still has the old one. */
+    channel->reoffer_ns = demo_now_ns() + vmb_sim_random_below(&world->host_random, CHURN_AWAY_NS);
+}
+
 static void churn_host(void *context)
 {
     struct demo_world *world = context;
@@ -134,13 +153,7 @@ static void churn_host(void *context)
             vmb_sim_random_below(&world->host_random, CHURN_REVOKE_EVERY) != 0) {
             continue;
         }
-        if (vmb_host_revoke(channel->host_channel) != VMB_OK) {
-            world->host_failures++;
-        }
-        channel->host_channel = NULL;
-        /* Now and then it is back at once, while the guest still has the old one. */
-        channel->reoffer_ns =
-            demo_now_ns() + vmb_sim_random_below(&world->host_random, CHURN_AWAY_NS);
+        churn_revoke(channel);
     }
 }
 

@@ -131,6 +131,9 @@ static void measure_guest(void *context)
     numbers->retargets = world->retargets;
     numbers->reopens = world->reopens;
     numbers->rescinds = world->rescinds;
+    numbers->subchannels = world->subchannels;
+    numbers->offlines = world->offlines;
+    numbers->resumes = world->resumes;
     numbers->failures += world->guest_failures;
     numbers->channel_count = world->options.channel_count;
     measure_vps(world, numbers);
@@ -168,6 +171,8 @@ void demo_measure(struct demo_world *world, struct demo_numbers *numbers)
     measure_on_guest(world, measure_guest, &fresh, NULL);
     measure_on_host(world, measure_host, &fresh);
     measure_latency(world, &fresh);
+    fresh.restores = world->restores;
+    fresh.failures += world->life_failures;
     fresh.heartbeats = vmb_atomic_load(&world->services.beats, VMB_RELAXED);
     fresh.time_readings = vmb_atomic_load(&world->services.readings, VMB_RELAXED);
     fresh.powered_off = demo_services_powered_off(&world->services);
@@ -203,6 +208,9 @@ static void measure_rest(void *context)
         rest->unsettled += channel->state != DEMO_OPEN || channel->moving ? 1 : 0;
         rest->expected += vmb_traffic_guest_expected(&channel->guest);
         rest->progress += counters.packets_received;
+    }
+    for (index = 0; index < world->options.vp_count; index++) {
+        rest->unsettled += world->vp_out[index] ? 1 : 0;
     }
     rest->progress += world->retargets + world->reopens + world->rescinds;
 }

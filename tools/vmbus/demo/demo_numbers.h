@@ -43,9 +43,13 @@ struct demo_numbers {
     uint64_t bytes;      /* Their payload. */
 
     uint64_t retargets;
-    uint64_t reopens;  /* Opened again after a close of the guest's. */
-    uint64_t rescinds; /* Taken back by the host. */
-    uint64_t reoffers; /* Offered again afterwards. */
+    uint64_t reopens;     /* Opened again after a close of the guest's. */
+    uint64_t rescinds;    /* Taken back by the host. */
+    uint64_t reoffers;    /* Offered again afterwards. */
+    uint64_t subchannels; /* Times one was opened. */
+    uint64_t offlines;    /* VPs taken out of service. */
+    uint64_t resumes;     /* Times the guest slept and woke up. */
+    uint64_t restores;    /* Times the host was saved and another one made of it. */
 
     uint64_t abandoned; /* Packets under way on a channel when it was closed or revoked. */
     uint64_t corrupt;   /* Packets with a wrong byte, out of order, or never asked for. */

@@ -93,6 +93,12 @@ void demo_report_text(const struct demo_options *options, const struct demo_numb
     snprintf(text, sizeof(text), "revoked by the host; offered again %s times",
              tool_number(numbers->reoffers));
     report_line("rescinds", tool_number(numbers->rescinds), text);
+    report_line("subchannels", tool_number(numbers->subchannels),
+                "opened beside their primary ones");
+    report_line("offlines", tool_number(numbers->offlines), "VPs taken out of service, and back");
+    report_line("resumes", tool_number(numbers->resumes),
+                "sleeps of the guest; new relids after each");
+    report_line("restores", tool_number(numbers->restores), "hosts saved and replaced mid-traffic");
     report_line("strays", tool_number(numbers->strays), "events of channels closed or gone");
     report_line("abandoned", tool_number(numbers->abandoned), "packets under way at a close");
     snprintf(text, sizeof(text), "answered; told the time %s times; power off %s",
@@ -163,6 +169,10 @@ bool demo_report_json(const struct demo_options *options, const struct demo_numb
         {"reopens", numbers->reopens},
         {"rescinds", numbers->rescinds},
         {"reoffers", numbers->reoffers},
+        {"subchannels", numbers->subchannels},
+        {"offlines", numbers->offlines},
+        {"resumes", numbers->resumes},
+        {"restores", numbers->restores},
         {"abandoned", numbers->abandoned},
         {"heartbeats", numbers->heartbeats},
         {"time_readings", numbers->time_readings},

@@ -96,7 +96,26 @@ static void services_shutdown_event(void *device)
 
 /* ---- The bus --------------------------------------------------------------------------------- */
 
-bool demo_services_init(struct demo_services *services)
+static bool services_init_guest(struct demo_services *services)
+{
+    const struct vmb_timesync_guest_options timesync = {
+        .struct_bytes = sizeof(timesync),
+        .context = services,
+        .reading = services_on_reading,
+        .reference_100ns = services_reference_100ns,
+    };
+    const struct vmb_shutdown_guest_options shutdown = {
+        .struct_bytes = sizeof(shutdown),
+        .context = services,
+        .go = services_on_power_off,
+    };
+
+    vmb_heartbeat_guest_init(&services->heartbeat_guest);
+    return vmb_timesync_guest_init(&services->timesync_guest, &timesync) == VMB_OK &&
+           vmb_shutdown_guest_init(&services->shutdown_guest, &shutdown) == VMB_OK;
+}
+
+static bool services_init_host(struct demo_services *services)
 {
     const struct vmb_heartbeat_host_options heartbeat = {
         .struct_bytes = sizeof(heartbeat),
@@ -104,41 +123,38 @@ bool demo_services_init(struct demo_services *services)
         .context = services,
         .now_ns = services_now_ns,
     };
-    const struct vmb_timesync_guest_options timesync_guest = {
-        .struct_bytes = sizeof(timesync_guest),
-        .context = services,
-        .reading = services_on_reading,
-        .reference_100ns = services_reference_100ns,
-    };
-    const struct vmb_timesync_host_options timesync_host = {
-        .struct_bytes = sizeof(timesync_host),
+    const struct vmb_timesync_host_options timesync = {
+        .struct_bytes = sizeof(timesync),
         .interval_ns = SERVICES_TIME_NS,
         .context = services,
         .now_ns = services_now_ns,
         .utc_100ns = services_utc_100ns,
         .reference_100ns = services_reference_100ns,
     };
-    const struct vmb_shutdown_guest_options shutdown_guest = {
-        .struct_bytes = sizeof(shutdown_guest),
-        .context = services,
-        .go = services_on_power_off,
-    };
-    const struct vmb_shutdown_host_options shutdown_host = {
-        .struct_bytes = sizeof(shutdown_host),
+    const struct vmb_shutdown_host_options shutdown = {
+        .struct_bytes = sizeof(shutdown),
         .context = services,
         .now_ns = services_now_ns,
         .answered = services_on_answer,
     };
 
-    vmb_heartbeat_guest_init(&services->heartbeat_guest);
     return vmb_heartbeat_host_init(&services->heartbeat_host, &heartbeat) == VMB_OK &&
-           vmb_timesync_guest_init(&services->timesync_guest, &timesync_guest) == VMB_OK &&
-           vmb_timesync_host_init(&services->timesync_host, &timesync_host) == VMB_OK &&
-           vmb_shutdown_guest_init(&services->shutdown_guest, &shutdown_guest) == VMB_OK &&
-           vmb_shutdown_host_init(&services->shutdown_host, &shutdown_host) == VMB_OK;
+           vmb_timesync_host_init(&services->timesync_host, &timesync) == VMB_OK &&
+           vmb_shutdown_host_init(&services->shutdown_host, &shutdown) == VMB_OK;
+}
+
+bool demo_services_init(struct demo_services *services)
+{
+    return services_init_guest(services) && services_init_host(services);
+}
+
+bool demo_services_offer_again(struct demo_services *services, struct vmb_host *host)
+{
+    return services_init_host(services) && demo_services_offer(services, host);
 }
 
 static bool services_offer(struct vmb_host *host, const struct vmb_driver *driver, void *device,
+                           const struct vmb_host_hooks *hooks,
                            struct vmb_host_channel **out_channel)
 {
     const struct vmb_offer_pipe pipe = {.pipe_type = VMB_OFFER_PIPE_MESSAGES};
@@ -147,6 +163,7 @@ static bool services_offer(struct vmb_host *host, const struct vmb_driver *drive
         .struct_bytes = sizeof(options),
         .driver = driver,
         .device = device,
+        .hooks = hooks,
         .instance_id = driver->class_id, /* One of each, so the class names it. */
         .flags = VMB_OFFER_PIPE,
         .user_defined = user_defined,
@@ -164,11 +181,11 @@ bool demo_services_offer(struct demo_services *services, struct vmb_host *host)
     services->shutdown_driver = *vmb_shutdown_host_driver();
     services->shutdown_driver.on_event = services_shutdown_event;
     return services_offer(host, &services->heartbeat_driver, &services->heartbeat_host,
-                          &services->channels[0]) &&
+                          vmb_heartbeat_host_hooks(), &services->channels[0]) &&
            services_offer(host, vmb_timesync_host_driver(), &services->timesync_host,
-                          &services->channels[1]) &&
+                          vmb_timesync_host_hooks(), &services->channels[1]) &&
            services_offer(host, &services->shutdown_driver, &services->shutdown_host,
-                          &services->channels[2]);
+                          vmb_shutdown_host_hooks(), &services->channels[2]);
 }
 
 bool demo_services_open(struct demo_services *services, struct vmb_channel *channel)

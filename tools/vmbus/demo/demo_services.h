@@ -40,6 +40,9 @@ bool demo_services_init(struct demo_services *services);
 /* Host: put them on the bus. False: one was refused. */
 bool demo_services_offer(struct demo_services *services, struct vmb_host *host);
 
+/* Likewise on a host that is being restored, as after their init. */
+bool demo_services_offer_again(struct demo_services *services, struct vmb_host *host);
+
 /* Guest: open a channel that was offered, if it is one of theirs. False: it is not. */
 bool demo_services_open(struct demo_services *services, struct vmb_channel *channel);
 

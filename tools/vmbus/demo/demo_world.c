@@ -6,11 +6,13 @@
 
 #include <vmbus/proto/guid.h>
 
+#include "tools/vmbus/demo/demo_life.h"
 #include "tools/vmbus/tool.h"
 
 #define WORLD_PAGES_A_CHANNEL 24u /* Two rings of five, and room not to reuse them at once. */
 #define WORLD_PAGES_BESIDES   2048u
-#define WORLD_DIRECT_EVERY    5u /* One channel in so many is run in the interrupt. */
+#define WORLD_DIRECT_EVERY    5u  /* One channel in so many is run in the interrupt. */
+#define WORLD_SUB_EVERY       16u /* The last of so many channels is a sub-channel. */
 #define WORLD_STREAM_GUEST    100u
 #define WORLD_STREAM_HOST     101u
 
@@ -37,10 +39,33 @@ static struct vmb_guid world_instance(uint32_t index)
     return guid;
 }
 
+static bool world_is_sub(const struct demo_world *world, uint32_t index)
+{
+    return world->options.max_version >= VMB_VERSION_2_4 && world->lists == NULL &&
+           world->options.design == DEMO_DESIGN_RELID_ARRAY &&
+           index % WORLD_SUB_EVERY == WORLD_SUB_EVERY - 1u;
+}
+
+struct demo_channel *demo_channel_sub(struct demo_channel *channel)
+{
+    uint32_t next = channel->index + 1u;
+
+    return next < channel->world->options.channel_count && world_is_sub(channel->world, next)
+               ? channel + 1
+               : NULL;
+}
+
+struct demo_channel *demo_channel_primary(struct demo_channel *channel)
+{
+    return world_is_sub(channel->world, channel->index) ? channel - 1 : NULL;
+}
+
 static struct demo_channel *world_channel_of(struct demo_world *world,
                                              const struct vmb_msg_offer *offer)
 {
-    uint32_t index = offer->instance_guid.bytes[0] | (uint32_t)offer->instance_guid.bytes[1] << 8;
+    uint32_t index =
+        (offer->instance_guid.bytes[0] | (uint32_t)offer->instance_guid.bytes[1] << 8) +
+        offer->subchannel_index;
 
     return index < world->options.channel_count ? &world->channels[index] : NULL;
 }
@@ -98,6 +123,7 @@ static void world_opened(void *context, struct vmb_channel *vmb_channel, vmb_sta
         channel->state = DEMO_OPEN;
         channel->progress_ns = demo_now_ns();
         channel->world->reopens += channel->reopening ? 1 : 0;
+        channel->world->subchannels += demo_channel_primary(channel) != NULL ? 1 : 0;
         channel->reopening = false;
     } else if (status != VMB_ERR_GONE) { /* Revoked while it opened: nobody's fault. */
         channel->world->guest_failures++;
@@ -118,7 +144,7 @@ void demo_channel_open(struct demo_channel *channel)
     if (vmb_channel_state(channel->channel) != VMB_CHANNEL_OFFERED) {
         return; /* Revoked, of which we are about to be told. */
     }
-    channel->vp = vmb_sim_random_below(&world->guest_random, world->options.vp_count);
+    channel->vp = demo_life_pick_vp(world);
     options.target_vp = channel->vp;
     if (channel->index % WORLD_DIRECT_EVERY == 0) {
         options.driver = &world->direct_driver;
@@ -156,7 +182,7 @@ static void world_rescinded(void *context, struct vmb_channel *vmb_channel)
     struct demo_channel *channel = vmb_channel_context(vmb_channel);
 
     if (channel != NULL) {
-        world->rescinds++;
+        world->rescinds += world->asleep ? 0 : 1; /* Sub-channels do not survive a sleep. */
         world_list(channel, VMB_VP_NONE);
         channel->channel = NULL;
         channel->state = DEMO_ABSENT;
@@ -172,15 +198,22 @@ static void world_rescinded(void *context, struct vmb_channel *vmb_channel)
 
 void demo_channel_offer(struct demo_channel *channel)
 {
+    const struct demo_channel *primary = demo_channel_primary(channel);
     struct vmb_host_offer_options options = {
         .struct_bytes = sizeof(options),
         .driver = vmb_traffic_host_driver(),
         .device = &channel->host,
-        .instance_id = world_instance(channel->index),
+        .hooks = vmb_traffic_host_hooks(),
+        .instance_id = world_instance(primary != NULL ? primary->index : channel->index),
+        .subchannel_index = primary != NULL ? 1 : 0,
     };
-    vmb_status status =
-        vmb_host_offer(channel->world->live->world.host.host, &options, &channel->host_channel);
+    vmb_status status;
 
+    if (primary != NULL && primary->host_channel == NULL) {
+        return;
+    }
+    status =
+        vmb_host_offer(channel->world->live->world.host.host, &options, &channel->host_channel);
     if (status != VMB_OK) {
         channel->host_channel = NULL;
         /* Busy: the guest has not let go of it, so it is tried again. */
@@ -247,7 +280,9 @@ static bool world_make(struct demo_world *world)
         .guest_events = {.struct_bytes = sizeof(live.guest_events),
                          .context = world,
                          .offered = world_offered,
-                         .rescinded = world_rescinded},
+                         .rescinded = world_rescinded,
+                         .suspended = demo_life_suspended,
+                         .resumed = demo_life_resumed},
     };
     uint32_t index;
 

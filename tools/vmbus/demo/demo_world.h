@@ -69,12 +69,23 @@ struct demo_world {
     uint64_t retargets;
     uint64_t reopens;
     uint64_t rescinds;
+    uint64_t subchannels; /* Times one was opened. */
+    uint64_t offlines;
+    uint64_t resumes;
     uint64_t guest_failures;
+    bool vp_out[DEMO_VP_LIMIT]; /* Out of service, or on the way there. */
+    bool vp_stopping;
+    bool asleep; /* What goes meanwhile has not been revoked. */
 
     /* Host. */
     struct vmb_sim_random host_random;
     uint64_t reoffers;
     uint64_t host_failures;
+
+    /* The main thread's. */
+    uint64_t restores;
+    uint64_t life_failures;
+    uint64_t next_vp_ns, next_replace_ns, next_sleep_ns; /* When that is due. */
 };
 
 /* Make the world, offer all devices and connect. NULL: it has been said on stderr why not. */
@@ -86,8 +97,12 @@ bool demo_world_stop(struct demo_world *world);
 /* Guest: open a channel that is offered. */
 void demo_channel_open(struct demo_channel *channel);
 
-/* Host: put the device on the bus. */
+/* Host: put the device on the bus. A sub-channel whose primary is not there has to wait. */
 void demo_channel_offer(struct demo_channel *channel);
+
+/* Its sub-channel, if it has one; likewise its primary channel, if it is one. */
+struct demo_channel *demo_channel_sub(struct demo_channel *channel);
+struct demo_channel *demo_channel_primary(struct demo_channel *channel);
 
 uint64_t demo_now_ns(void);
 
