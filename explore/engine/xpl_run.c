@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One execution: fibers, steps, and putting everything back before the next one. */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,25 @@ void xpl_fail(const char *format, ...)
     if (xpl.inside) {
         run_leave();
     }
+}
+
+/* A thread has followed a pointer to nowhere: a violation, and no reason to die. */
+static void run_fault(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (xpl.inside) {
+        xpl_fail("%s touches memory that is not there (%s)",
+                 xpl.scenario->threads[xpl.now.current].name,
+                 (uintptr_t)info->si_addr < 65536 ? "NULL" : "a wild pointer");
+    }
+    (void)signal(signal_number, SIG_DFL);
+}
+
+static void run_catch_faults(void)
+{
+    struct sigaction action = {.sa_sigaction = run_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+
+    (void)sigaction(SIGSEGV, &action, NULL);
 }
 
 /* Do the step that was chosen, and let the search know what it was. */
@@ -349,6 +369,7 @@ bool xpl_run_prepare(void)
 {
     const struct xpl_scenario *scenario = xpl.scenario;
 
+    run_catch_faults();
     op_flags_fill();
     xpl_keep_forget();
     xpl_report_forget();

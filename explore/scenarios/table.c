@@ -8,9 +8,11 @@
     X(close) \
     X(close_deferred) \
     X(close_polled) \
+    X(deferred_late) \
     X(deferred_reopened) \
     X(deferred_ring) \
     X(dispatch) \
+    X(doorbell_legacy) \
     X(host_close) \
     X(host_control) \
     X(host_gpadl) \
@@ -31,6 +33,7 @@
     X(offline) \
     X(polled_ring) \
     X(publish) \
+    X(relid_reused) \
     X(rescind) \
     X(rescind_coalesced) \
     X(rescind_deferred) \

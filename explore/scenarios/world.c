@@ -59,6 +59,8 @@ static vmb_atomic_u32 left[WORLD_VPS][WORLD_VPS];
 static vmb_atomic_u32 port;
 /* The host has heard OpenChannel. */
 static vmb_atomic_u32 asked;
+/* The guest has signalled. */
+static vmb_atomic_u32 doorbell;
 /* Somebody has left the dispatch: time to poll again. Ghost: it orders nothing. */
 static vmb_atomic_u32 tick;
 
@@ -276,6 +278,13 @@ void world_signal_legacy(struct world_device *device)
     world_set_flag(0, 0);
 }
 
+uint32_t world_take_doorbell(void)
+{
+    (void)xpl_await(&doorbell, VMB_ACQUIRE);
+    return vmb_atomic_exchange((vmb_atomic_u32 *)(void *)(shared_pages[0] + VMB_PAGE_BYTES / 2), 0u,
+                               VMB_ACQUIRE);
+}
+
 void world_await_emptied(void)
 {
     (void)xpl_await(&emptied, VMB_ACQUIRE);
@@ -318,7 +327,7 @@ static void host_offers(const struct world_device *device, struct vmb_msg_offer 
 {
     offer->relid = device->relid;
     offer->instance_guid.bytes[0] = device->instance;
-    offer->is_dedicated = true;
+    offer->is_dedicated = world.version >= VMB_VERSION_2_4;
     offer->connection_id = device->relid;
 }
 
@@ -464,6 +473,7 @@ static void signal_event(void *context, uint32_t connection_id, uint16_t flag)
     (void)context;
     (void)connection_id;
     (void)flag;
+    (void)vmb_atomic_fetch_or(&doorbell, 1u, VMB_RELEASE);
 }
 
 static vmb_status share_pages(void *context, uint32_t page_count, struct vmb_pages *out_pages)
@@ -670,6 +680,7 @@ static void world_prepare(uint32_t version, bool connects, uint32_t vps_started)
     due.value = 0;
     asked.value = 0;
     tick.value = 0;
+    doorbell.value = 0;
     memset(left, 0, sizeof(left));
     world.version = version;
     if (bytes > sizeof(guest_memory) ||

@@ -101,6 +101,9 @@ void world_send(struct world_device *device, uint32_t number);
 /* As a host older than 2.4: a bit of the interrupt page, then flag 0 of VP 0. */
 void world_signal_legacy(struct world_device *device);
 
+/* A host older than 2.4: waits for the guest's doorbell; takes the first relids' bits. */
+uint32_t world_take_doorbell(void);
+
 /* The hypervisor puts an offer into VP 0's slot; @more: and has another message for it. */
 void world_deliver_offer(uint32_t relid, bool more);
 

@@ -14,10 +14,14 @@
  *
  *   release when RUNNING is given up    pairs with   acquire when RUNNING is taken: one run's
  *                                                    writes to the device are seen by the next.
- *   release when OPEN is set            pairs with   acquire of the event that finds it set: what
+ *   the same, by the opener             pairs with   acquire of the first event after it: what
  *                                                    opening prepared is seen by the handler.
  *   release when RUNNING is given up    pairs with   acquire in vmbi_gate_idle(): what the last run
- * did is seen by whoever closes.
+ *                                                    did is seen by whoever closes.
+ *
+ * Setting OPEN and taking it away order nothing by themselves (relaxed): before the opener gives
+ * RUNNING up nobody starts, and whoever closes waits until it is idle, in a guest for a grace
+ * period too.
  *
  * An event adds PENDING with release so that what the interrupted VP saw (the host's packet) is
  * seen by the owner that answers it, which takes PENDING away with acquire.
@@ -86,7 +90,8 @@ VMB_INLINE bool vmbi_gate_finish(vmb_atomic_u32 *gate)
  */
 VMB_INLINE void vmbi_gate_open_held(vmb_atomic_u32 *gate)
 {
-    vmb_atomic_store(gate, VMBI_GATE_OPEN | VMBI_GATE_RUNNING, VMB_RELEASE);
+    /* Relaxed: no handler starts before the opener has finished, which releases. */
+    vmb_atomic_store(gate, VMBI_GATE_OPEN | VMBI_GATE_RUNNING, VMB_RELAXED);
 }
 
 /* The opener owes the handler one start in any case: events may have come before it could see. */
@@ -102,7 +107,7 @@ VMB_INLINE void vmbi_gate_owe(vmb_atomic_u32 *gate)
 VMB_INLINE void vmbi_gate_close(vmb_atomic_u32 *gate)
 {
     const uint32_t loan = VMBI_GATE_LENT | VMBI_GATE_RECALLED;
-    uint32_t before = vmb_atomic_fetch_and(gate, ~(VMBI_GATE_OPEN | loan), VMB_ACQ_REL);
+    uint32_t before = vmb_atomic_fetch_and(gate, ~(VMBI_GATE_OPEN | loan), VMB_RELAXED);
 
     if ((before & loan) != 0) {
         (void)vmb_atomic_fetch_and(gate, ~VMBI_GATE_RUNNING, VMB_RELAXED);

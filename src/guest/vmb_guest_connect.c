@@ -195,11 +195,14 @@ static void contact_accepted(struct vmb_guest *guest,
                           ? response->supported_features & vmbi_contact_features(guest)
                           : 0;
     if (guest->version < VMB_VERSION_2_4) {
-        /* Release: the page is zero, and flag 0 means it from the first offer on. */
+        /*
+         * Flag 0 means it from the first offer on. Relaxed: the fence with which the answer was
+         * taken out of its slot has released the page as it was cleared.
+         */
         vmb_atomic_store(&guest->legacy_page, contact_page(guest, CONTACT_INTERRUPT_PAGE),
-                         VMB_RELEASE);
+                         VMB_RELAXED);
     }
-    vmb_atomic_store(&guest->monitor_page, contact_monitor_page(guest, response), VMB_RELEASE);
+    vmb_atomic_store(&guest->monitor_page, contact_monitor_page(guest, response), VMB_RELAXED);
     vmbi_bus_move(guest, BUS_CONNECTED);
     contact_end(guest, VMB_OK);
     if (guest->state == BUS_CONNECTED && !guest->offers_post.queued) {

@@ -228,7 +228,7 @@ static VMB_NOINLINE uint32_t dispatch_busy(struct vmb_guest *guest, uint32_t vp_
         guest->platform.run_ready(guest->platform.context, vp_index);
     }
     /* Relaxed: the paravisor's pages were stored before the slot, which has been loaded. */
-    if (dispatch_slot_full(vmb_atomic_load(&vp->slot, VMB_ACQUIRE)) ||
+    if (dispatch_slot_full(vmb_atomic_load(&vp->slot, VMB_RELAXED)) ||
         (second_flags != NULL &&
          dispatch_slot_full(vmb_atomic_load(&vp->paravisor_slot, VMB_RELAXED)))) {
         work |= dispatch_message(guest, vp);
@@ -252,17 +252,17 @@ uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp_index)
         return VMB_GUEST_WORK_NONE;
     }
     /*
-     * Acquire, with the release in vmbi_relid_map(). An event of a relid that is mapped just now
-     * cannot be missed by it: the host sets its flag later, and interrupts again.
+     * Relaxed. An event of a relid that is mapped just now cannot be missed by it: the host sets
+     * its flag later, and interrupts again; see vmbi_relid_map().
      */
-    words = (uint32_t)vmb_atomic_load(&guest->scan_words, VMB_ACQUIRE);
+    words = (uint32_t)vmb_atomic_load(&guest->scan_words, VMB_RELAXED);
     first = dispatch_look(flags, words);
     /*
      * Two SynICs may interrupt this VP, and nothing says which one did. Relaxed: stored before the
      * flags that were loaded with acquire, see vmb_guest_vp_start_paravisor(); so was the slot.
      */
     if (first >= words && vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED) == NULL &&
-        !dispatch_slot_full(vmb_atomic_load(&vp->slot, VMB_ACQUIRE))) {
+        !dispatch_slot_full(vmb_atomic_load(&vp->slot, VMB_RELAXED))) {
         return VMB_GUEST_WORK_NONE;
     }
     return dispatch_busy(guest, vp_index, flags, first, words);

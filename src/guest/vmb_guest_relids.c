@@ -36,7 +36,7 @@ void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid)
     uint32_t index;
 
     for (index = 0; index < guest->options.vp_count; index++) {
-        relid_forget_flag(guest, vmb_atomic_load(&guest->vps[index].flags, VMB_ACQUIRE), relid);
+        relid_forget_flag(guest, vmb_atomic_load(&guest->vps[index].flags, VMB_RELAXED), relid);
         /* Relaxed: they were stored before the others. */
         relid_forget_flag(guest, vmb_atomic_load(&guest->vps[index].paravisor_flags, VMB_RELAXED),
                           relid);
@@ -86,16 +86,19 @@ void vmbi_relid_map(struct vmb_guest *guest, struct vmb_channel *channel)
     channel->slot = &guest->slots[relid];
     if (relid > guest->highest_relid) {
         guest->highest_relid = relid;
-        vmb_atomic_store(&guest->scan_words, (uintptr_t)(relid / VMBI_WORD_BITS + 1), VMB_RELEASE);
+        /*
+         * Relaxed: an event of this relid is set only by a host that has heard OpenChannel, and
+         * whoever takes its interrupt has seen what was done before it was raised.
+         */
+        vmb_atomic_store(&guest->scan_words, (uintptr_t)(relid / VMBI_WORD_BITS + 1), VMB_RELAXED);
     }
     /* With the acquire in vmb_guest_relid2channel(). */
     vmb_atomic_store(&guest->channels[relid], channel, VMB_RELEASE);
     /*
-     * R2: mapped before OpenChannel can reach the host. The host is one more agent on this memory,
-     * also where there is but one VP, and nothing says that a hypercall is a barrier. With the
-     * acquire of the first event's flags in dispatch_flags().
+     * R2: mapped, with a full barrier, before OpenChannel can reach the host; nothing says that a
+     * hypercall is one. The barrier is not here: OpenChannel names rings whose GpadlCreated has
+     * been taken out of its slot since, and the fence in vmb_hv_slot_take() lies between.
      */
-    vmb_atomic_fence(VMB_SEQ_CST);
 }
 
 void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel)

@@ -202,14 +202,17 @@ static uintptr_t run_take(vmb_atomic_word *word)
                : vmb_atomic_exchange(word, (uintptr_t)0, VMB_ACQUIRE);
 }
 
-/* What the budget leaves over stays where it was. */
+/*
+ * What the budget leaves over stays where it was. Relaxed: every change of these words is a
+ * read-modify-write, so the release of whoever set a bit reaches through ours to whoever takes it.
+ */
 static bool run_put_back(struct guest_vp *vp, uint32_t index, const struct run_word *word)
 {
     if (word->ready != 0) {
-        (void)vmb_atomic_fetch_or(&vp->ready[index], word->ready, VMB_RELEASE);
+        (void)vmb_atomic_fetch_or(&vp->ready[index], word->ready, VMB_RELAXED);
     }
     if (word->arrived != 0) {
-        (void)vmb_atomic_fetch_or(&vp->arrived[index], word->arrived, VMB_RELEASE);
+        (void)vmb_atomic_fetch_or(&vp->arrived[index], word->arrived, VMB_RELAXED);
     }
     return (word->ready | word->arrived) != 0;
 }

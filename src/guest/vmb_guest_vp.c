@@ -64,12 +64,15 @@ vmb_status vmb_guest_vp_start(struct vmb_guest *guest, uint32_t vp_index,
     vp = &guest->vps[vp_index];
     vp->service = VP_IN;
     vmb_atomic_store(&vp->slot, (void *)vmb_hv_slot(message_page, guest->options.sint),
-                     VMB_RELEASE);
-    /* Last, with the acquire in vmb_guest_on_interrupt(): whoever sees it sees the slot. */
+                     VMB_RELAXED);
+    /*
+     * Last, with the acquire in vmb_guest_on_interrupt(): whoever sees it sees the slot, and both
+     * pages as they were cleared. The control plane, who alone looks at slots besides, is us.
+     */
     vmb_atomic_store(&vp->flags, (void *)vmb_hv_event_flags(event_page, guest->options.sint),
                      VMB_RELEASE);
     /* A message may lie there already, left by firmware: its interrupt has long been taken. */
-    vmb_atomic_store(&guest->message_waiting, 1, VMB_RELEASE);
+    vmb_atomic_store(&guest->message_waiting, 1, VMB_RELAXED);
     return VMB_OK;
 }
 
@@ -274,9 +277,11 @@ void vmbi_vp_stop_poll(struct vmb_guest *guest)
 
 static bool vp_hand_on_word(vmb_atomic_word *from, vmb_atomic_word *to)
 {
-    uintptr_t bits = vmb_atomic_exchange(from, (uintptr_t)0, VMB_ACQUIRE);
+    /* Relaxed: the VP has stopped, and whoever stopped it has seen all that it did. */
+    uintptr_t bits = vmb_atomic_exchange(from, (uintptr_t)0, VMB_RELAXED);
 
     if (bits != 0) {
+        /* Release, with the acquire in vmb_guest_run(), which may be under way there. */
         (void)vmb_atomic_fetch_or(to, bits, VMB_RELEASE);
     }
     return bits != 0;
@@ -313,10 +318,11 @@ vmb_status vmb_guest_vp_stopped(struct vmb_guest *guest, uint32_t vp_index)
         (void)vmb_guest_on_interrupt(guest, vp_index);
         vp_hand_on(guest, vp, guest->options.connect_vp);
     }
-    vmb_atomic_store(&vp->flags, (void *)NULL, VMB_RELEASE);
-    vmb_atomic_store(&vp->slot, (void *)NULL, VMB_RELEASE);
-    vmb_atomic_store(&vp->paravisor_flags, (void *)NULL, VMB_RELEASE);
-    vmb_atomic_store(&vp->paravisor_slot, (void *)NULL, VMB_RELEASE);
+    /* Relaxed: nobody looks but us until the VP starts again. */
+    vmb_atomic_store(&vp->flags, (void *)NULL, VMB_RELAXED);
+    vmb_atomic_store(&vp->slot, (void *)NULL, VMB_RELAXED);
+    vmb_atomic_store(&vp->paravisor_flags, (void *)NULL, VMB_RELAXED);
+    vmb_atomic_store(&vp->paravisor_slot, (void *)NULL, VMB_RELAXED);
     vp->service = VP_OUT;
     return VMB_OK;
 }

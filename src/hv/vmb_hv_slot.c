@@ -15,8 +15,8 @@ VMB_STATIC_ASSERT(VMB_HV_SLOT_FLAGS == VMB_HV_SLOT_SIZE + 1, "the flags are the 
 
 bool vmb_hv_slot_occupied(void VMB_SHARED *slot)
 {
-    /* Acquire as in vmb_hv_slot_take(), so that a caller may act on what it learnt. */
-    return vmbi_shm_load(slot, VMB_HV_SLOT_TYPE, VMB_ACQUIRE) != VMB_HV_MESSAGE_NONE;
+    /* Relaxed: whoever wants the message takes it, and vmb_hv_slot_take() acquires it. */
+    return vmbi_shm_load(slot, VMB_HV_SLOT_TYPE, VMB_RELAXED) != VMB_HV_MESSAGE_NONE;
 }
 
 vmb_status vmb_hv_slot_take(void VMB_SHARED *slot, struct vmb_hv_message *out_message,
