@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test sim fuzz fuzz-rates fuzz-afl coverage stress proof proof-static interop-guest interop-host interop-disk bench versions format pre-push clean help bench-disk
+.PHONY: all build demo test sim fuzz fuzz-rates fuzz-afl coverage stress proof proof-static mutants interop-guest interop-host interop-disk bench versions format pre-push clean help bench-disk
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -49,6 +49,10 @@ proof: ## the whole ladder, hours of it: docs/PROOF.md says what it shows
 proof-static: ## rings, memory ranges, relids: no undefined access whatever a peer does
 	@scripts/setup.sh build test
 	@scripts/proofs.sh
+
+mutants: ## weaken each order, drop each check: which scenario sees it? Rewrites docs/PROOF.md
+	@scripts/setup.sh build test
+	@scripts/mutants.sh
 
 interop-guest: build ## an unmodified Linux as a guest of our host
 	@scripts/setup.sh interop

@@ -78,6 +78,7 @@ static bool list_only;              /* Say which there are, and run none. */
 static unsigned shard, shards = 1;  /* Every so many of them: for several cores. */
 static double seconds_a_search = 2; /* Of one scenario under one model, to its end. */
 static const char *only;            /* Those whose line says this. */
+static const char *by;              /* Try this scenario alone. */
 static char *ledger;                /* Known killers: each is tried alone. */
 
 static const char *base_name(const char *path)
@@ -227,7 +228,9 @@ static struct kill kill_search(int place)
         for (unsigned i = 0; scenario_table[i] != NULL; i++) {
             bool complete;
 
-            if (place >= 0 ? !reached[i][place] : pass != 0 && !reached[i][0]) {
+            if (by != NULL   ? strcmp(scenario_table[i]->name, by) != 0
+                : place >= 0 ? !reached[i][place]
+                             : pass != 0 && !reached[i][0]) {
                 continue;
             }
             statement_reached = false;
@@ -412,8 +415,8 @@ static char *file_read(const char *name)
     return text;
 }
 
-static const char usage[] = "usage: %s [--list] [--known LEDGER] [--only TEXT] [--shard I/N] "
-                            "[--seconds S]\n";
+static const char usage[] = "usage: %s [--list] [--known LEDGER] [--only TEXT] [--scenario NAME] "
+                            "[--seconds S] [--shard I/N]\n";
 
 static void arguments_take(int argc, char **argv)
 {
@@ -430,6 +433,8 @@ static void arguments_take(int argc, char **argv)
             seconds_a_search = 60;
         } else if (strcmp(argv[i - 1], "--only") == 0) {
             only = value;
+        } else if (strcmp(argv[i - 1], "--scenario") == 0) {
+            by = value;
         } else if (strcmp(argv[i - 1], "--seconds") == 0) {
             seconds_a_search = strtod(value, NULL);
         } else if (strcmp(argv[i - 1], "--shard") != 0 ||
@@ -448,7 +453,7 @@ int main(int argc, char **argv)
         mutate_statements();
     } else {
         places_find();
-        if (!list_only && ledger == NULL) {
+        if (!list_only && ledger == NULL && by == NULL) {
             coverage_measure();
         }
         mutate_orders();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VP 1 goes out of service with a deferred channel due on it that nobody will run there any more.
- * It is handed on to VP 0, which is running others just then, and the handler sees what the host
- * wrote before its event (R12).
+ * VP 1 goes out of service with a deferred channel due on it that nobody will run there any more:
+ * its handler has run once, and asked to be run again. It is handed on to VP 0, which is running
+ * others just then, and the handler sees what the host wrote before its event (R12).
  */
 #include <vmbus/power.h>
 
@@ -55,6 +55,8 @@ static void prepare(unsigned design)
     world_open(&net, VMB_NOTIFY_DEFERRED, 0);
     world_runs_apart();
     world_no_runs_on_1();
+    disk.kicks = 1;
+    disk.runs = 0;
     stopped = false;
     xpl_keep(&stopped, sizeof(stopped));
 }
@@ -63,6 +65,7 @@ static void check(void)
 {
     world_expect_seen(&disk);
     world_expect_seen(&net);
+    xpl_expect(disk.runs >= 2, "the handler of disk has asked to be run again, and was not");
 }
 
 const struct xpl_scenario scenario_offline_deferred = {

@@ -26,8 +26,11 @@
     X(host_monitor) \
     X(deferred_word) \
     X(legacy_page) \
+    X(loan_later) \
+    X(kick) \
     X(loan_moves) \
     X(loan_recalled) \
+    X(lookup) \
     X(message_slot) \
     X(messages) \
     X(offline) \

@@ -32,8 +32,9 @@ static struct {
     uint32_t version;
     uint8_t *last_shared;
     bool runs_apart;
+    uint32_t borrower;  /* VP that gates are lent to, if VP 0 is run apart. */
     uint32_t run_limit; /* Of handlers in one interrupt; 0: nobody counts. */
-    bool no_runs_on_1;  /* Whoever runs handlers for VP 1 has been stopped. */
+    bool no_runs_on_1;  /* VP 1 runs one handler after an interrupt, and no more. */
     bool sleeps;        /* Time enough passes for all to be visible. */
     bool suspended;
     struct world_device *resumes[DEVICES]; /* What is offered when the guest comes back. */
@@ -77,8 +78,6 @@ static vmb_atomic_word *flag_word(uint32_t relid, uint32_t vp)
     return (vmb_atomic_word *)(void *)flags + relid / WORD_BITS;
 }
 
-/* --- The hypervisor --------------------------------------------------------------------------- */
-
 static void interrupt_raise(uint32_t vp)
 {
     (void)vmb_atomic_fetch_or(&interrupt[vp], 1u, VMB_RELEASE);
@@ -108,7 +107,7 @@ uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp)
 /* A run that could do nothing waits for the VP that is in its interrupt: time passes. */
 static void run_all(uint32_t vp)
 {
-    const uint32_t inside = world.runs_apart ? 0 : WORLD_VPS - 1 - vp;
+    const uint32_t inside = world.runs_apart ? world.borrower : WORLD_VPS - 1 - vp;
     uint32_t before = world.handled[xpl_self()];
 
     while (vmb_guest_run(world_guest, vp, 1)) {
@@ -122,6 +121,11 @@ static void run_all(uint32_t vp)
 void world_runs_apart(void)
 {
     world.runs_apart = true;
+}
+
+void world_lends_to(uint32_t vp)
+{
+    world.borrower = vp;
 }
 
 void world_handler_runs(void)
@@ -171,7 +175,11 @@ void world_vp(void *argument)
         if ((left_over & VMB_GUEST_WORK_RUN) != 0) {
             if (world.runs_apart && vp == 0) {
                 (void)vmb_atomic_fetch_or(&due, 1u, VMB_RELEASE);
-            } else if (vp != 1 || !world.no_runs_on_1) {
+            } else if (vp == 1 && world.no_runs_on_1) {
+                if (vmb_guest_run(world_guest, vp, 1)) {
+                    xpl_note("leaves the rest");
+                }
+            } else {
                 run_all(vp);
             }
         }
@@ -212,8 +220,6 @@ void world_vp_stops(uint32_t vp)
     (void)vmb_atomic_fetch_or(&left[vp][WORLD_VPS - 1 - vp], 1u, VMB_RELEASE);
 }
 
-/* --- The host --------------------------------------------------------------------------------- */
-
 /*
  * A host of 5.3 or later answers a move only when no signal that began before can still reach the
  * old VP: its ports change under the lock that its signallers hold. An older one does not.
@@ -244,15 +250,6 @@ void world_signal_vp(struct world_device *device, uint32_t vp)
 {
     (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
     world_set_flag(device->relid, vp);
-}
-
-/* The rings of a channel: control and data page of each, first the one to the host. */
-void world_ring(struct world_device *device)
-{
-    if (vmb_ring_tx_init(&device->ring, device->rings + 2 * VMB_PAGE_BYTES, VMB_PAGE_BYTES) !=
-        VMB_OK) {
-        world_die("no ring");
-    }
 }
 
 void world_send(struct world_device *device, uint32_t number)
@@ -465,9 +462,6 @@ void world_settle(void)
     world.answer_count = 0;
 }
 
-/* --- The guest's platform and driver -----------------------------------------------------------
- */
-
 static void signal_event(void *context, uint32_t connection_id, uint16_t flag)
 {
     (void)context;
@@ -621,9 +615,6 @@ void world_will_wake(struct world_device *first, uint32_t first_relid, struct wo
     world.resumes[0] = first;
     world.resumes[1] = second;
 }
-
-/* --- Preparing ---------------------------------------------------------------------------------
- */
 
 static void world_names(void)
 {
@@ -782,11 +773,6 @@ void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp
         asked.value = 0;
         world_keep(device);
     }
-}
-
-void world_keep(struct world_device *device)
-{
-    xpl_keep_watched(device, sizeof(*device));
 }
 
 void world_expect_closed(const struct world_device *device)

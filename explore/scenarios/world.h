@@ -39,6 +39,7 @@ struct world_device {
     struct vmb_ring_tx ring;       /* The host's end of the ring to the guest, if it is used. */
     uint32_t received;             /* Packets that the handler took out of it. */
     uint32_t kicks;                /* How often the handler asks to be run again. */
+    uint32_t runs;                 /* How often it has run. */
     uint8_t instance;              /* Its name, whatever its relid is. */
 };
 
@@ -140,7 +141,10 @@ uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp);
 void world_runs_apart(void);
 void world_runner(void *argument);
 
-/* For `prepare`: nobody runs what VP 1's interrupts leave. */
+/* For `prepare`: gates that world_runner() finds lent are lent to this VP; else to VP 0. */
+void world_lends_to(uint32_t vp);
+
+/* For `prepare`: after an interrupt of VP 1 one handler is run, and what is left is left. */
 void world_no_runs_on_1(void);
 
 /* The VP finishes what it is in and takes no interrupt any more. Control plane, in a thread. */

@@ -63,6 +63,7 @@ static void device_event(void *context)
         device_drain(device);
         return;
     }
+    device->runs++;
     if (device->kicks > 0) {
         device->kicks--;
         vmb_channel_kick(device->channel);
@@ -127,4 +128,18 @@ void world_expect_accounted(void)
         xpl_expect(counters.events == sum, "VP %u: %u flags taken, %u accounted for", vp,
                    (unsigned)counters.events, (unsigned)sum);
     }
+}
+
+/* The rings of a channel: control and data page of each, first the one to the host. */
+void world_ring(struct world_device *device)
+{
+    if (vmb_ring_tx_init(&device->ring, device->rings + 2 * VMB_PAGE_BYTES, VMB_PAGE_BYTES) !=
+        VMB_OK) {
+        xpl_fail("no ring");
+    }
+}
+
+void world_keep(struct world_device *device)
+{
+    xpl_keep_watched(device, sizeof(*device));
 }

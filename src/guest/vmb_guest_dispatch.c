@@ -203,7 +203,8 @@ static VMB_NOINLINE uint32_t dispatch_message(struct vmb_guest *guest, struct gu
 /* As vmb_hv_slot_occupied(), without a call: most interrupts find it empty. */
 VMB_INLINE bool dispatch_slot_full(void *slot)
 {
-    return vmbi_shm_load(slot, VMB_HV_SLOT_TYPE, VMB_ACQUIRE) != VMB_HV_MESSAGE_NONE;
+    /* Relaxed: as vmb_hv_slot_occupied(). */
+    return vmbi_shm_load(slot, VMB_HV_SLOT_TYPE, VMB_RELAXED) != VMB_HV_MESSAGE_NONE;
 }
 
 /* Something is there. @first: word of flags, as dispatch_look() found it. */
