@@ -18,6 +18,7 @@
 #define PLAY_DEVICE_PACE    10u
 #define PLAY_PROGRESS       6u /* Answers that every device must still get. */
 #define PLAY_TIMEOUT_NS     20000000u
+#define PLAY_SCENARIO_NS    1000000u
 #define PLAY_UNLOAD_NS      60000000u
 
 static const uint32_t play_versions[] = {
@@ -27,6 +28,41 @@ static const uint32_t play_versions[] = {
 };
 
 /* ---- The script ------------------------------------------------------------------------------ */
+
+static bool play_exists(struct play *play, const struct play_channel *channel);
+
+/* Every channel is open. */
+static bool play_scenario_ready(struct play *play)
+{
+    for (uint32_t i = 0; i < play->device_count * PLAY_SUBS; i++) {
+        const struct play_channel *channel = &play->channels[i];
+
+        if (play_exists(play, channel) &&
+            (channel->channel == NULL || channel->opening ||
+             vmb_channel_state(channel->channel) != VMB_CHANNEL_OPEN)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* First everything is opened; then the acts of the scenario, with time for each to take effect. */
+static void play_scenario_step(struct play *play)
+{
+    play_steps_fault(play);
+    if (!play->steps_counted && play->bus == PLAY_UP && !play_scenario_ready(play)) {
+        for (uint32_t i = 0; i < play->device_count * PLAY_SUBS; i++) {
+            play_host_offer(&play->channels[i]);
+            play_guest_open(&play->channels[i]);
+        }
+        return;
+    }
+    if (play->ops_left > 0 && (play->steps_counted || play->bus == PLAY_UP)) {
+        play->ops_left--;
+        play->next_op_ns += PLAY_SCENARIO_NS;
+        play_steps_op(play);
+    }
+}
 
 /* It acts as both control planes, so neither may act in the middle of it. */
 static bool play_script_step(void *context)
@@ -45,6 +81,8 @@ static bool play_script_step(void *context)
     play_guest_keep(play);
     if (play->calm) {
         play_host_restore(play);
+    } else if (play->options.scenario != VMB_SIM_PLAY_ANYTHING) {
+        play_scenario_step(play);
     } else if (play->ops_left > 0) {
         play->ops_left--;
         if (vmb_sim_random_chance(&play->random, 650)) {
@@ -121,7 +159,11 @@ static void play_choose(struct play *play, struct vmb_sim_world_options *world,
     };
     play->device_count = 1 + vmb_sim_random_below(random, PLAY_DEVICES);
     play->ops_left = PLAY_OPS / 2 + vmb_sim_random_below(random, PLAY_OPS);
-    play_faults_choose(play, world, runner);
+    if (play->options.scenario == VMB_SIM_PLAY_ANYTHING) {
+        play_faults_choose(play, world, runner);
+    } else {
+        play_steps_choose(play, world);
+    }
 }
 
 static uint64_t play_now(void *context)

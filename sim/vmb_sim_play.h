@@ -60,7 +60,42 @@ enum vmb_sim_play_break {
     VMB_SIM_PLAY_BREAK_COUNT
 };
 
+/* X(name, "name"): one thing that is done to a quiet bus; see vmb_sim_play_steps.c. */
+#define VMB_SIM_PLAY_SCENARIO_MAP(X)                                                               \
+    X(ANYTHING, "anything")                                                                        \
+    X(RETARGET, "retarget")                                                                        \
+    X(OFFLINE, "offline")                                                                          \
+    X(RESCINDED, "rescind")                                                                        \
+    X(SUBCHANNELS, "subchannels")                                                                  \
+    X(REOPEN, "reopen")                                                                            \
+    X(GPADL_LIFE, "gpadl")                                                                         \
+    X(SUSPEND, "suspend")                                                                          \
+    X(UNLOADED, "unload")                                                                          \
+    X(RESTORED, "restore")                                                                         \
+    X(SOCKET, "socket")                                                                            \
+    X(MONITORS, "monitors")
+
+enum vmb_sim_play_scenario {
+#define VMB_SIM_PLAY_SCENARIO_ENUM(name, text) VMB_SIM_PLAY_##name,
+    VMB_SIM_PLAY_SCENARIO_MAP(VMB_SIM_PLAY_SCENARIO_ENUM)
+#undef VMB_SIM_PLAY_SCENARIO_ENUM
+    VMB_SIM_PLAY_SCENARIO_COUNT
+};
+
+/* What befalls a step. */
+enum vmb_sim_play_step_fault {
+    VMB_SIM_PLAY_STEP_RETRY,     /* It fails: try again; what is no message has no memory. */
+    VMB_SIM_PLAY_STEP_FATAL,     /* A message of the guest's fails for good. */
+    VMB_SIM_PLAY_STEP_RESCIND,   /* A device is revoked just then. */
+    VMB_SIM_PLAY_STEP_DEAD_HOST, /* The host answers nothing for longer than anybody waits. */
+    VMB_SIM_PLAY_STEP_RESTORE,   /* The host is replaced by one made from what it saves. */
+    VMB_SIM_PLAY_STEP_FAULT_COUNT
+};
+
 struct vmb_sim_play_options {
+    enum vmb_sim_play_scenario scenario;
+    enum vmb_sim_play_step_fault step_fault;
+    uint32_t fault_at; /* Of a scenario: the step, from 1 on; 0: none. */
     uint64_t seed;
     uint32_t version; /* The host's newest; 0: the seed chooses. */
     uint32_t faults;  /* Which the seed may choose from, VMB_SIM_PLAY_ bits. */
@@ -113,6 +148,7 @@ struct vmb_sim_play_result {
     uint32_t version;                        /* Agreed upon at the end, VMB_VERSION_*. */
     uint32_t faults;                         /* Those that the seed chose. */
     uint64_t digest;                         /* Of everything that happened. */
+    uint32_t steps;                          /* That a scenario had. */
     struct vmb_sim_play_counts counts;
 };
 

@@ -82,6 +82,9 @@ vmb_status play_faults_before(void *context, enum vmb_sim_point point)
     if (!play->runner.faults_on) {
         return VMB_OK;
     }
+    if (play->options.scenario != VMB_SIM_PLAY_ANYTHING) {
+        return play_steps_before(play, point);
+    }
     switch (point) {
     case VMB_SIM_POINT_GUEST_POST:
         if (vmb_sim_random_chance(&play->fault_random, play->fatal_per_mille)) {

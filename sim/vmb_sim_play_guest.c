@@ -133,6 +133,15 @@ static void gpadl_create(struct play_channel *channel)
     }
 }
 
+void play_guest_gpadl(struct play_channel *channel, bool create)
+{
+    if (create) {
+        gpadl_create(channel);
+    } else {
+        play_gpadl_revoke(channel);
+    }
+}
+
 /* ---- Channels -------------------------------------------------------------------------------- */
 
 static void guest_opened(void *context, struct vmb_channel *vmb_channel, vmb_status status)
@@ -170,7 +179,8 @@ void play_guest_open(struct play_channel *channel)
         .target_vp = guest_any_vp(play),
         .tx_pages = 1 + vmb_sim_random_below(&play->random, 2),
         .rx_pages = 1 + vmb_sim_random_below(&play->random, 2),
-        .monitored = vmb_sim_random_chance(&play->random, 300) && !play->monitors_moving,
+        .monitored = vmb_sim_random_chance(&play->random, 300) && !play->monitors_moving &&
+                     play->options.scenario != VMB_SIM_PLAY_MONITORS,
         .done = guest_opened,
         .done_context = channel,
     };
@@ -235,7 +245,7 @@ static void guest_moved(void *context, struct vmb_channel *vmb_channel, vmb_stat
     }
 }
 
-static void guest_move(struct play_channel *channel)
+void play_guest_move(struct play_channel *channel)
 {
     struct play *play = channel->play;
     vmb_status status;
@@ -481,7 +491,7 @@ void play_guest_unload(struct play *play)
     }
 }
 
-static void guest_suspend(struct play *play)
+void play_guest_suspend(struct play *play)
 {
     play->bus = PLAY_SUSPENDING;
     if (vmb_guest_suspend(play_guest(play)) != VMB_OK) {
@@ -537,6 +547,15 @@ static void guest_vp_start(struct play *play)
             }
             return;
         }
+    }
+}
+
+void play_guest_vp(struct play *play, bool stop)
+{
+    if (play->bus == PLAY_UP && stop) {
+        guest_vp_stop(play);
+    } else {
+        guest_vp_start(play);
     }
 }
 
@@ -611,7 +630,7 @@ static void guest_socket(void *context, struct vmb_tl_connect *connect, struct v
     play->result->counts.sockets += status == VMB_OK ? 1 : 0;
 }
 
-static void guest_ask_socket(struct play *play)
+void play_guest_ask_socket(struct play *play)
 {
     vmb_status status;
 
@@ -632,7 +651,7 @@ static void guest_ask_socket(struct play *play)
     }
 }
 
-static void guest_move_monitors(struct play *play)
+void play_guest_move_monitors(struct play *play)
 {
     vmb_status status;
 
@@ -661,11 +680,11 @@ static void guest_rare_op(struct play *play, uint32_t dice)
         guest_pause(play);
         return;
     case 1:
-        guest_ask_socket(play);
+        play_guest_ask_socket(play);
         return;
     case 2:
         if ((play->faults & VMB_SIM_PLAY_SLEEP) != 0) {
-            guest_suspend(play);
+            play_guest_suspend(play);
         }
         return;
     case 3:
@@ -674,7 +693,7 @@ static void guest_rare_op(struct play *play, uint32_t dice)
         }
         return;
     default:
-        guest_move_monitors(play);
+        play_guest_move_monitors(play);
         return;
     }
 }
@@ -689,7 +708,7 @@ void play_guest_op(struct play *play)
         return;
     }
     if (dice < 9) {
-        guest_move(channel);
+        play_guest_move(channel);
     } else if (dice < 13) {
         play_guest_close(channel);
     } else if (dice < 20) {

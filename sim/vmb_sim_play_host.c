@@ -76,13 +76,13 @@ void play_host_offer(struct play_channel *channel)
     }
 }
 
-static void host_revoke(struct play_channel *channel)
+void play_host_revoke(struct play_channel *channel)
 {
     if (channel->host_channel == NULL) {
         return;
     }
     for (uint32_t sub = PLAY_SUBS - 1; channel->device.sub == 0 && sub > 0; sub--) {
-        host_revoke(channel + sub);
+        play_host_revoke(channel + sub);
     }
     channel->releasing = true;
     if (vmb_host_revoke(channel->host_channel) != VMB_OK) {
@@ -216,11 +216,10 @@ void play_host_events(struct play *play, struct vmb_host_events *events)
 
 /* ---- The script ------------------------------------------------------------------------------ */
 
-static void host_die(struct play *play)
+void play_host_die(struct play *play, uint64_t duration_ns)
 {
     struct vmb_sim_host *host = &play->world.host;
-    uint64_t until_ns =
-        play->runner.now_ns + 1000 + vmb_sim_random_below(&play->random, HOST_DEAD_NS);
+    uint64_t until_ns = play->runner.now_ns + duration_ns;
 
     vmb_sim_virtual_note(&play->runner, "the host is dead until", until_ns, 0);
     vmb_sim_virtual_stall(&play->runner, &host->control, until_ns);
@@ -252,7 +251,7 @@ static void host_offer_again(void *context)
  * The VMM is updated under its guest. Nobody acts meanwhile: its VPs are stopped, its threads have
  * ended. If the new one cannot map the guest's memory, the guest has lost its devices.
  */
-static void host_replace(struct play *play)
+void play_host_replace(struct play *play)
 {
     uint32_t preempt = play->runner.options.preempt_per_mille;
     uint32_t connected = play->host_connected;
@@ -290,7 +289,7 @@ void play_host_op(struct play *play)
         play_host_offer(channel);
     } else if (dice < 22) {
         if ((play->faults & VMB_SIM_PLAY_RESCIND) != 0) {
-            host_revoke(channel);
+            play_host_revoke(channel);
         }
     } else if (dice < 24) {
         if (channel->host_channel != NULL) {
@@ -300,11 +299,11 @@ void play_host_op(struct play *play)
         host_end_socket(play);
     } else if (dice < 26) {
         if ((play->faults & VMB_SIM_PLAY_DEAD_HOST) != 0 && play->runner.faults_on) {
-            host_die(play);
+            play_host_die(play, 1000 + vmb_sim_random_below(&play->random, HOST_DEAD_NS));
         }
     } else if (dice < 28) {
         if ((play->faults & VMB_SIM_PLAY_RESTORE) != 0) {
-            host_replace(play);
+            play_host_replace(play);
         }
     }
 }

@@ -78,6 +78,11 @@ struct play {
     uint32_t map_per_mille;
     uint32_t fatal_per_mille;
 
+    /* Of a scenario. */
+    bool steps_counted; /* It has begun. */
+    bool step_due;      /* A fault that the script has to do. */
+    uint32_t steps_act;
+
     enum play_bus bus;
     bool doubtful; /* Something failed or timed out: guest and host may not mean the same. */
     bool settling; /* The script is over: end what only we can end. */
@@ -115,6 +120,12 @@ void play_guest_open(struct play_channel *channel);
 void play_guest_close(struct play_channel *channel);
 void play_guest_unload(struct play *play);
 void play_guest_continue(struct play *play);
+void play_guest_move(struct play_channel *channel);
+void play_guest_vp(struct play *play, bool stop);
+void play_guest_gpadl(struct play_channel *channel, bool create);
+void play_guest_suspend(struct play *play);
+void play_guest_ask_socket(struct play *play);
+void play_guest_move_monitors(struct play *play);
 void play_guest_let_go(struct play_channel *channel);
 bool play_guest_idle(const struct play *play); /* No request is under way. */
 void play_gpadl_revoke(struct play_channel *channel);
@@ -123,12 +134,21 @@ void play_gpadl_revoke(struct play_channel *channel);
 void play_host_events(struct play *play, struct vmb_host_events *events);
 void play_host_op(struct play *play);
 void play_host_offer(struct play_channel *channel);
+void play_host_revoke(struct play_channel *channel);
+void play_host_die(struct play *play, uint64_t duration_ns);
+void play_host_replace(struct play *play);
 void play_host_restore(struct play *play); /* Every device is on the bus again. */
 
 /* vmb_sim_play_faults.c */
 void play_faults_choose(struct play *play, struct vmb_sim_world_options *world,
                         struct vmb_sim_virtual_options *runner);
 vmb_status play_faults_before(void *context, enum vmb_sim_point point);
+
+/* vmb_sim_play_steps.c */
+void play_steps_choose(struct play *play, struct vmb_sim_world_options *world);
+vmb_status play_steps_before(struct play *play, enum vmb_sim_point point);
+void play_steps_fault(struct play *play);
+void play_steps_op(struct play *play);
 
 /* vmb_sim_play_breaks.c */
 void play_break_install(struct play *play);
