@@ -54,13 +54,14 @@ mutants: ## weaken each order, drop each check: which scenario sees it? Rewrites
 	@scripts/setup.sh build test
 	@scripts/mutants.sh
 
-interop-guest: build ## an unmodified Linux as a guest of our host
+interop-guest: build ## our guest on a host that others wrote: QEMU's
 	@scripts/setup.sh interop
 	@scripts/interop/guest.sh
 
 interop-host: build ## guests that others wrote on our host: Linux 6.1. KERNEL=6.12 for that
 	@scripts/setup.sh interop
 	@scripts/interop/host.sh
+	@scripts/interop/disk.sh
 
 interop-disk: build ## an unmodified Linux with its root on our disk, through a restart. KERNEL=6.12
 	@scripts/setup.sh interop
