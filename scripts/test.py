@@ -67,6 +67,7 @@ def run(step: Step, log: Path) -> int:
         process = subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", step.command],
             cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != "STEPS"},  # Ours.
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
