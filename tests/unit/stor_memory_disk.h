@@ -76,7 +76,7 @@ static inline enum vmb_stor_result memory_disk_do(struct memory_disk *disk, stru
 
     if (io->offset_bytes > disk->bytes || io->byte_count > disk->bytes - io->offset_bytes ||
         (moves && memory_disk_segment_bytes(io) != io->byte_count)) {
-        disk->bad_jobs++;
+        __atomic_fetch_add(&disk->bad_jobs, 1, __ATOMIC_RELAXED);
         return VMB_STOR_FAILED;
     }
     if (io->offset_bytes < disk->fail_to && io->offset_bytes + io->byte_count > disk->fail_from) {
@@ -101,7 +101,7 @@ static inline void memory_disk_submit(void *context, struct vmb_stor_io *io)
 {
     struct memory_disk *disk = context;
 
-    disk->jobs[io->operation]++;
+    __atomic_fetch_add(&disk->jobs[io->operation], 1, __ATOMIC_RELAXED); /* Several workers. */
     if (disk->keeps) {
         disk->kept[disk->kept_count++] = io;
     } else {
@@ -111,7 +111,7 @@ static inline void memory_disk_submit(void *context, struct vmb_stor_io *io)
 
 static inline void memory_disk_submitted(void *context)
 {
-    ((struct memory_disk *)context)->batches++;
+    __atomic_fetch_add(&((struct memory_disk *)context)->batches, 1, __ATOMIC_RELAXED);
 }
 
 /* Do one of the kept jobs. */
