@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -95,6 +96,12 @@ def count(status: int, log: Path) -> Count:
     return result
 
 
+def cpu_seconds() -> float:
+    """CPU time of all the processes that have been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def show_failure(step: Step, status: int, log: Path) -> None:
     reason = f"stopped after {LIMIT_SECONDS} s" if status == 124 else f"exit status {status}"
     print(f"\n--- {step.name} failed ({reason}): {step.command}")
@@ -111,10 +118,11 @@ def main(wanted: list[str]) -> int:
     for number, step in enumerate(steps, 1):
         print(f"[{number:2}/{len(steps)}] {step.name:{width}}  ", end="", flush=True)
         log = LOGS / f"{step.name}.log"
-        began = time.monotonic()
+        began, used = time.monotonic(), cpu_seconds()
         status = run(step, log)
         result = count(status, log)
-        print(f"{time.monotonic() - began:6.1f} s  {result}", flush=True)
+        elapsed, used = time.monotonic() - began, cpu_seconds() - used
+        print(f"{elapsed:6.1f} s  cpu {used:6.1f} s  {result}", flush=True)
         if result.failed:
             show_failure(step, status, log)
         total.add(result)
