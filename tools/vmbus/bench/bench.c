@@ -42,6 +42,7 @@ static void bench_help(void)
            "  --rounds N   rounds of all variants, 11 to 101 (default 11)\n"
            "  --json       one JSON object on stdout, with a list `targets`\n"
            "  --html FILE  a report with plots; needs gnuplot\n"
+           "  --plots DIR  each plot as an SVG file in that folder; needs gnuplot\n"
            "  -h, --help   this text\n"
            "\n"
            "Every variant runs in every round; a target holds if the second-worst round\n"
@@ -143,14 +144,12 @@ static bool bench_run(struct bench *bench, const char *family, bool *found)
 int command_bench(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'},
-        {"json", no_argument, NULL, 'j'},
-        {"rounds", required_argument, NULL, 'r'},
-        {"html", required_argument, NULL, 'w'},
-        {NULL, 0, NULL, 0},
+        {"help", no_argument, NULL, 'h'},         {"json", no_argument, NULL, 'j'},
+        {"rounds", required_argument, NULL, 'r'}, {"html", required_argument, NULL, 'w'},
+        {"plots", required_argument, NULL, 'p'},  {NULL, 0, NULL, 0},
     };
     static struct bench bench; /* Large. */
-    const char *html = NULL;
+    const char *html = NULL, *plots = NULL;
     uint64_t rounds = BENCH_ROUNDS_MIN;
     bool found;
     int option;
@@ -172,6 +171,9 @@ int command_bench(int argc, char **argv)
         case 'w':
             html = optarg;
             break;
+        case 'p':
+            plots = optarg;
+            break;
         default:
             return tool_usage("bench", "there is no option '%s'.", argv[optind - 1]);
         }
@@ -192,6 +194,9 @@ int command_bench(int argc, char **argv)
     }
     if (html != NULL && !bench_write_html(&bench, html)) {
         return tool_broken("bench", "cannot write %s, or there is no gnuplot.", html);
+    }
+    if (plots != NULL && !bench_write_plots(&bench, plots)) {
+        return tool_broken("bench", "cannot draw into %s, or there is no gnuplot.", plots);
     }
     return bench.wrongs == 0 && bench_missed(&bench) == 0 ? TOOL_OK : TOOL_FAILED;
 }

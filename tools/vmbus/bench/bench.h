@@ -87,5 +87,7 @@ bool bench_scale(struct bench *bench);
 
 /* The report as a page with plots; false if it cannot be written. */
 bool bench_write_html(struct bench *bench, const char *path);
+/* Each plot as a file of its own in a folder that is there; false if one cannot be written. */
+bool bench_write_plots(struct bench *bench, const char *folder);
 
 #endif /* VMB_BENCH_H */

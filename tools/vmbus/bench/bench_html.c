@@ -7,34 +7,6 @@
 
 #include "tools/vmbus/bench/bench_state.h"
 
-/* What gnuplot is told to draw: to the given file. */
-static void html_script(FILE *out, const struct bench_plot *plot, const char *file)
-{
-    const char *bar = strchr(plot->axes, '|');
-
-    fprintf(out,
-            "set terminal svg size 760,420 font 'sans,12' background '#ffffff'\n"
-            "set output '%s'\nset title \"%s\"\nset xlabel \"%.*s\"\nset ylabel \"%s\"\n"
-            "set logscale xy\nset grid\nset key outside\n"
-            "set style data linespoints\n",
-            file, plot->name, (int)(bar - plot->axes), plot->axes, bar + 1);
-    for (uint32_t curve = 0; curve < plot->count; curve++) {
-        fprintf(out, "$c%u << EOD\n", curve);
-        for (uint32_t i = 0; i < plot->curves[curve].count; i++) {
-            /* A logarithm knows no 0. */
-            double x = plot->curves[curve].x[i], y = plot->curves[curve].y[i];
-
-            fprintf(out, "%g %g\n", x > 0 ? x : 0.5, y > 0 ? y : 0.001);
-        }
-        fprintf(out, "EOD\n");
-    }
-    for (uint32_t curve = 0; curve < plot->count; curve++) {
-        fprintf(out, "%s $c%u title \"%s\"", curve == 0 ? "plot" : ",", curve,
-                plot->curves[curve].name);
-    }
-    fprintf(out, "\n");
-}
-
 static bool html_copy(FILE *out, const char *path)
 {
     FILE *in = fopen(path, "r");
@@ -58,18 +30,13 @@ static bool html_plot(FILE *out, const struct bench_plot *plot)
 {
     char path[] = "/tmp/vmbus-bench-XXXXXX";
     int file = mkstemp(path);
-    FILE *gnuplot;
-    bool good = false;
+    bool good;
 
     if (file < 0) {
         return false;
     }
     (void)close(file);
-    gnuplot = popen("gnuplot", "w");
-    if (gnuplot != NULL) {
-        html_script(gnuplot, plot, path);
-        good = pclose(gnuplot) == 0 && html_copy(out, path);
-    }
+    good = bench_draw(plot, path) && html_copy(out, path);
     (void)unlink(path);
     return good;
 }

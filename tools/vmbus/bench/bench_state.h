@@ -55,4 +55,7 @@ struct bench {
     uint32_t note_count;
 };
 
+/* Draw a plot to a file, as SVG; false if that cannot be written or there is no gnuplot. */
+bool bench_draw(const struct bench_plot *plot, const char *path);
+
 #endif /* VMB_BENCH_STATE_H */
