@@ -63,7 +63,7 @@ void vmbi_channel_shut(struct vmb_channel *channel)
 {
     if (channel->relid != VMB_RELID_NONE) {
         vmbi_relid_defer(channel->guest, channel->relid, false);
-        vmbi_gate_close(&channel->slot->gate);
+        vmbi_gate_close(channel->gate);
     }
 }
 
@@ -123,7 +123,7 @@ bool vmbi_quiesce_poll(struct vmb_guest *guest)
         struct vmb_channel *channel = waiting;
 
         waiting = channel->next_quiescing;
-        if (guest->state == BUS_CONNECTED && vmbi_gate_idle(&channel->slot->gate) &&
+        if (guest->state == BUS_CONNECTED && vmbi_gate_idle(channel->gate) &&
             vmbi_grace_over(&guest->grace, channel->grace_ticket)) {
             close_quiet(channel);
         } else {
@@ -185,7 +185,7 @@ void vmbi_channel_drop(struct vmb_channel *channel)
     if (channel->modify != MODIFY_NONE) {
         vmbi_modify_end(channel, VMB_ERR_GONE);
     }
-    vmbi_gate_abandon(&channel->slot->gate);
+    vmbi_gate_abandon(channel->gate);
     channel->deadline_ns = VMB_NEVER;
     vmbi_channel_move(channel, PHASE_OFFERED);
     channel->target_vp = VMB_VP_NONE;

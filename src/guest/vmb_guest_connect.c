@@ -303,7 +303,7 @@ static bool leave_is_quiet(struct vmb_guest *guest)
 
         /* An opening holds its own gate: nobody is inside. */
         if (channel->phase != PHASE_FREE && channel->phase != PHASE_OPEN_ASKING &&
-            !vmbi_gate_idle(&channel->slot->gate)) {
+            !vmbi_gate_idle(channel->gate)) {
             return false;
         }
     }

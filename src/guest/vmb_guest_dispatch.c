@@ -27,7 +27,7 @@ static VMB_NOINLINE uint32_t dispatch_relid(struct vmb_guest *guest, struct gues
                                             uint32_t vp_index, uint32_t relid)
 {
     struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
-    vmb_atomic_u32 *gate = &guest->slots[relid].gate;
+    vmb_atomic_u32 *gate = &guest->gates[relid];
     enum vmbi_claim claim = VMBI_CLAIM_LATER;
 
     vmbi_count(&vp->events);
@@ -82,7 +82,8 @@ static VMB_NOINLINE void dispatch_deferred(struct guest_vp *vp, uintptr_t bits, 
 VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, uint32_t vp_index,
                                   uintptr_t bits, uint32_t index, uintptr_t *out_started)
 {
-    struct relid_slot *slots = &guest->slots[index * VMBI_WORD_BITS];
+    const struct relid_slot *slots = &guest->slots[index * VMBI_WORD_BITS];
+    vmb_atomic_u32 *gates = &guest->gates[index * VMBI_WORD_BITS];
     vmb_atomic_word *runs = &vp->runs[index * VMBI_WORD_BITS];
     uintptr_t deferred = bits & vmb_atomic_load(&guest->deferred[index], VMB_RELAXED);
     uint32_t loan = vmbi_loan_of(vp_index);
@@ -96,10 +97,10 @@ VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, 
     }
     while (bits != 0) {
         uintptr_t number = vmbi_lowest_bit(bits);
-        struct relid_slot *slot = &slots[number];
+        const struct relid_slot *slot = &slots[number];
 
         bits &= bits - 1;
-        if (VMB_LIKELY(vmbi_loan_held(&slot->gate, loan))) {
+        if (VMB_LIKELY(vmbi_loan_held(&gates[number], loan))) {
             started++;
             vmbi_count(&runs[number]);
             slot->on_event(slot->device);

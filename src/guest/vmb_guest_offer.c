@@ -46,7 +46,7 @@ static struct vmb_channel *offer_take_slot(struct vmb_guest *guest,
     channel->guest = guest;
     vmbi_channel_move(channel, PHASE_OFFERED);
     channel->relid = offer->relid;
-    channel->slot = &guest->slots[0];
+    channel->gate = &guest->gates[0];
     channel->offer = *offer;
     channel->target_vp = VMB_VP_NONE;
     channel->deadline_ns = VMB_NEVER;

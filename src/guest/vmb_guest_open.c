@@ -91,7 +91,7 @@ static void open_rings_shared(void *context, struct vmb_gpadl *gpadl, vmb_status
     if (status == VMB_OK && !channel->rescinded) {
         vmbi_relid_forget_flags(channel->guest, channel->relid);
         vmb_atomic_store(&channel->home, VMB_VP_NONE, VMB_RELAXED);
-        vmbi_gate_open_held(&channel->slot->gate);
+        vmbi_gate_open_held(channel->gate);
         vmbi_channel_move(channel, PHASE_OPEN_ASKING);
         vmbi_post_queue(channel->guest, &channel->post, POST_OPEN);
         return;
@@ -109,11 +109,12 @@ static void open_take_wishes(struct vmb_channel *channel,
                              const struct vmb_channel_open_options *options)
 {
     const struct vmb_driver *driver = options->driver;
+    struct relid_slot *slot = &channel->guest->slots[channel->relid];
 
     channel->driver = driver;
     channel->device = options->device;
-    channel->slot->on_event = driver->on_event;
-    channel->slot->device = options->device;
+    slot->on_event = driver->on_event;
+    slot->device = options->device;
     channel->notify = (uint32_t)driver->notify;
     channel->tx_pages = open_pages(options->tx_pages, driver->tx_pages);
     channel->rx_pages = open_pages(options->rx_pages, driver->rx_pages);
@@ -189,7 +190,7 @@ void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *mess
 void vmbi_open_posted(struct vmb_channel *channel, vmb_status status)
 {
     if (status != VMB_OK) {
-        vmbi_gate_abandon(&channel->slot->gate);
+        vmbi_gate_abandon(channel->gate);
         vmbi_close_unshare(channel, status);
         return;
     }
@@ -227,7 +228,7 @@ static void open_succeeded(struct vmb_channel *channel)
         guest->state == BUS_CONNECTED) {
         vmbi_channel_start(guest, channel, vp);
     } else {
-        (void)vmbi_gate_finish(&channel->slot->gate);
+        (void)vmbi_gate_finish(channel->gate);
     }
     if (done != NULL) {
         done(done_context, channel, VMB_OK);
@@ -250,7 +251,7 @@ void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_resu
         return;
     }
     channel->host_status = result->status;
-    vmbi_gate_abandon(&channel->slot->gate);
+    vmbi_gate_abandon(channel->gate);
     vmbi_close_unshare(channel, VMB_ERR_REFUSED);
 }
 
@@ -259,7 +260,7 @@ void vmbi_open_rescinded(struct vmb_channel *channel)
 {
     vmbi_post_cancel(channel->guest, &channel->post);
     channel->deadline_ns = VMB_NEVER;
-    vmbi_gate_abandon(&channel->slot->gate);
+    vmbi_gate_abandon(channel->gate);
     vmbi_close_unshare(channel, VMB_ERR_GONE);
 }
 
@@ -267,7 +268,7 @@ void vmbi_open_rescinded(struct vmb_channel *channel)
 void vmbi_open_timeout(struct vmb_channel *channel)
 {
     channel->deadline_ns = VMB_NEVER;
-    vmbi_gate_abandon(&channel->slot->gate);
+    vmbi_gate_abandon(channel->gate);
     channel->end_status = VMB_ERR_TIMEOUT;
     vmbi_channel_move(channel, PHASE_CLOSE_TELLING);
     vmbi_post_queue(channel->guest, &channel->post, POST_CLOSE);

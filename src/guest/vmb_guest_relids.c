@@ -83,7 +83,7 @@ void vmbi_relid_map(struct vmb_guest *guest, struct vmb_channel *channel)
 {
     uint32_t relid = channel->relid;
 
-    channel->slot = &guest->slots[relid];
+    channel->gate = &guest->gates[relid];
     if (relid > guest->highest_relid) {
         guest->highest_relid = relid;
         /*
@@ -110,7 +110,7 @@ void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel)
                      vmb_atomic_load(&channel->runs, VMB_RELAXED) + vmbi_relid_runs(guest, relid),
                      VMB_RELAXED);
     relid_forget_runs(guest, relid);
-    channel->slot = &guest->slots[0]; /* Nothing is mapped there: its gate stays closed. */
+    channel->gate = &guest->gates[0]; /* Nothing is mapped there: it stays closed. */
     /* Relaxed: whoever still finds the channel is waited for by the grace period that follows. */
     vmb_atomic_store(&guest->channels[relid], (void *)NULL, VMB_RELAXED);
     if (relid != guest->highest_relid) {

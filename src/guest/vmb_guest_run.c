@@ -59,8 +59,10 @@ enum vmbi_claim vmbi_channel_claim(struct vmb_guest *guest, vmb_atomic_u32 *gate
 
 static void run_handler(struct vmb_channel *channel)
 {
+    const struct relid_slot *slot = &channel->guest->slots[channel->relid];
+
     vmbi_count(&channel->runs);
-    channel->slot->on_event(channel->slot->device);
+    slot->on_event(slot->device);
 }
 
 uintptr_t vmbi_channel_runs(const struct vmb_channel *channel)
@@ -89,7 +91,7 @@ static void run_direct(struct vmb_guest *guest, struct vmb_channel *channel, uin
     for (;;) {
         run_handler(channel);
         /* Relaxed: an old home is as right as the new one, and costs one more recall. */
-        if (!vmbi_loan_finish(&channel->slot->gate, vmb_atomic_load(&channel->home, VMB_RELAXED))) {
+        if (!vmbi_loan_finish(channel->gate, vmb_atomic_load(&channel->home, VMB_RELAXED))) {
             return;
         }
         if (++runs == DIRECT_RUNS) {
@@ -97,7 +99,7 @@ static void run_direct(struct vmb_guest *guest, struct vmb_channel *channel, uin
             return;
         }
         /* Otherwise closed, or whoever was quicker has answered, or has it to answer. */
-        if (vmbi_channel_claim(guest, &channel->slot->gate) != VMBI_CLAIM_OURS) {
+        if (vmbi_channel_claim(guest, channel->gate) != VMBI_CLAIM_OURS) {
             return;
         }
         vmbi_count(&channel->reruns);
@@ -115,9 +117,9 @@ static void run_deferred(struct vmb_guest *guest, struct vmb_channel *channel, u
     vmb_endpoint_run_begin(&channel->endpoint, &run);
     run_handler(channel);
     if (vmb_endpoint_run_done(&channel->endpoint, &run)) {
-        vmbi_gate_owe(&channel->slot->gate); /* No signal will say so. */
+        vmbi_gate_owe(channel->gate); /* No signal will say so. */
     }
-    if (vmbi_gate_finish(&channel->slot->gate)) {
+    if (vmbi_gate_finish(channel->gate)) {
         run_later(guest, channel, vp);
     }
 }
@@ -133,7 +135,7 @@ void vmbi_channel_run_later(struct vmb_channel *channel)
 
 void vmb_channel_kick(struct vmb_channel *channel)
 {
-    if (vmbi_gate_event(&channel->slot->gate) == VMBI_GATE_START) {
+    if (vmbi_gate_event(channel->gate) == VMBI_GATE_START) {
         vmbi_channel_run_later(channel);
     }
 }
@@ -162,7 +164,7 @@ bool vmb_channel_rearm(struct vmb_channel *channel)
 
     if (!more) {
         /* An event that came while we polled: ours, unless an interrupt has just taken it. */
-        more = vmbi_gate_finish(&channel->slot->gate) && vmbi_gate_claim(&channel->slot->gate);
+        more = vmbi_gate_finish(channel->gate) && vmbi_gate_claim(channel->gate);
     }
     if (more) {
         vmb_endpoint_mask(&channel->endpoint);
@@ -228,7 +230,7 @@ static void run_channels(struct vmb_guest *guest, uint32_t vp_index, struct run_
         uint32_t relid = index * VMBI_WORD_BITS + vmbi_lowest_bit(bits);
         uintptr_t bit = bits & (0 - bits);
         struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
-        vmb_atomic_u32 *gate = &guest->slots[relid].gate;
+        vmb_atomic_u32 *gate = &guest->gates[relid];
         enum vmbi_claim claim = VMBI_CLAIM_NONE;
 
         bits &= ~bit;

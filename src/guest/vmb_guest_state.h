@@ -105,18 +105,17 @@ enum modify_state {
 };
 
 /*
- * What an interrupt reads of a relid: dense, in the order of the bits, and written only when its
- * channel opens, closes or moves. One that is mapped to nothing has a closed gate.
+ * What an interrupt reads of a relid whose handler it may call: dense, in the order of the bits,
+ * four to a line of cache. Written while the relid's gate is closed.
  */
 struct relid_slot {
-    void (*on_event)(void *device); /* Set while the gate is closed. */
-    void *device;                   /* Likewise. */
-    vmb_atomic_u32 gate;
+    void (*on_event)(void *device);
+    void *device;
 };
 
 struct vmb_channel {
     /* dispatch: what starting the handler touches. */
-    struct relid_slot *slot; /* Of its relid; that of relid 0 while it has none. */
+    vmb_atomic_u32 *gate; /* Of its relid; that of relid 0 while it has none. */
     struct vmb_guest *guest;
     vmb_atomic_u32 home;          /* VP to lend the gate to, or VMB_VP_NONE. See vmb_loan.h. */
     uint32_t notify;              /* enum vmb_notify; set while the gate is closed. */
@@ -221,6 +220,7 @@ struct vmb_guest {
     VMB_CACHE_ALIGNED vmb_atomic_word deferred[RELID_WORDS];
     VMB_CACHE_ALIGNED vmb_atomic_ptr channels[VMB_RELID_COUNT]; /* R1. */
     VMB_CACHE_ALIGNED struct relid_slot slots[VMB_RELID_COUNT];
+    VMB_CACHE_ALIGNED vmb_atomic_u32 gates[VMB_RELID_COUNT]; /* Closed where nothing is mapped. */
 
     /* control, constant after init */
     struct vmb_guest_platform platform;

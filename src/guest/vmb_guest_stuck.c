@@ -42,7 +42,7 @@ static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *re
 {
     const struct vmb_endpoint *endpoint = &channel->endpoint;
     uintptr_t runs = vmbi_channel_runs(channel);
-    uint32_t gate = vmb_atomic_load(&channel->slot->gate, VMB_ACQUIRE);
+    uint32_t gate = vmb_atomic_load(channel->gate, VMB_ACQUIRE);
     bool running = (gate & VMBI_GATE_RUNNING) != 0;
     bool same;
 
@@ -95,7 +95,7 @@ uint32_t vmb_guest_check_stuck(struct vmb_guest *guest, bool mend, vmb_stuck_fun
         }
         if (mend) {
             /* A channel that is due already only lacks somebody who runs it. */
-            (void)vmbi_gate_event(&channel->slot->gate);
+            (void)vmbi_gate_event(channel->gate);
             vmbi_channel_run_later(channel);
         }
     }
