@@ -38,7 +38,7 @@ static void make_any(struct vmb_ring_tx *tx)
     tx->staged_offset = (uint32_t)proof_any();
     tx->published_offset = (uint32_t)proof_any();
     tx->free_bytes = (uint32_t)proof_any();
-    tx->pending_bytes = (uint32_t)proof_any();
+    tx->pending_bytes = VMBI_RING_PENDING((uint32_t)proof_any());
     tx->broken = proof_any() != 0;
     proof_assume(state_is_right(tx));
 }

@@ -62,7 +62,7 @@ struct vmb_channel_counters {
     uint64_t opens;        /**< Times it was open. */
     uint64_t packets_sent; /**< Over all its opens, as all that follow. */
     uint64_t packets_received;
-    uint64_t ring_full;      /**< Times a packet found no space. */
+    uint64_t ring_full;      /**< Times a packet found no space, modulo 2^32. */
     uint64_t signals_sent;   /**< Doorbells rung. */
     uint64_t signals_spared; /**< Publishes that needed no doorbell. */
     uint64_t retargets;      /**< Changes of the target VP that took effect. */

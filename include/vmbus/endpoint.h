@@ -21,7 +21,7 @@
 
 VMB_BEGIN_DECLS
 
-/** Embed it or let the core keep it; the members are private but for the rings' counters. */
+/** Embed it or let the core keep it; private but for what is public of the rings. */
 struct vmb_endpoint {
     struct vmb_ring_tx tx;
     struct vmb_ring_rx rx;

@@ -40,14 +40,15 @@ VMB_BEGIN_DECLS
 /** What a packet costs beyond its type-specific header and payload. */
 #define VMB_RING_PACKET_OVERHEAD_BYTES (VMB_PACKET_DESCRIPTOR_BYTES + VMB_PACKET_TRAILER_BYTES)
 
-/** What a half has seen since its init. Plain memory of its owner. */
+/**
+ * What a half has seen since its init, or, of a guest's channel, in all its lives. Plain memory of
+ * its owner.
+ */
 struct vmb_ring_counters {
     uint64_t packets;        /**< Staged by the producer, advanced over by the consumer. */
     uint64_t signals_sent;   /**< Commits that answered "signal the peer". */
     uint64_t bytes;          /**< Payload of the packets. */
     uint64_t signals_spared; /**< Commits that published something and needed no signal. */
-    uint64_t full;           /**< Packets refused for lack of space; producer only. */
-    uint64_t peer_faults;    /**< 0, or 1 once the peer has broken the ring. */
 };
 
 /** Bytes in place. They lie in the ring: the peer can change them while you look. */
@@ -119,15 +120,20 @@ VMB_NODISCARD vmb_status vmb_ring_inspect(const void VMB_SHARED *control, uint32
 
 /* ---- The producing half ---------------------------------------------------------------------- */
 
-/** The producing half. Embed it where you need it; the members are private. */
-struct VMB_CACHE_ALIGNED vmb_ring_tx {
+/**
+ * The producing half. Embed it where you need it; the members are private but for those that say
+ * otherwise. On 64-bit machines it takes one cache line if you align it (VMB_CACHE_ALIGNED), which
+ * is worth it where another VP uses what lies beside it.
+ */
+struct vmb_ring_tx {
     uint8_t VMB_SHARED *control;
     uint32_t data_bytes;
-    uint32_t staged_offset;    /* Where the next packet goes. The truth; never read back. */
-    uint32_t published_offset; /* What the peer knows: the start of the uncommitted batch. */
-    uint32_t free_bytes;       /* Surely free behind staged_offset; at most one packet's limit. */
-    uint32_t pending_bytes;    /* What the peer is told that we wait for. */
-    bool broken;
+    uint32_t staged_offset;      /* Where the next packet goes. The truth; never read back. */
+    uint32_t published_offset;   /* What the peer knows: the start of the uncommitted batch. */
+    uint32_t free_bytes;         /* Surely free behind staged_offset; at most one packet's limit. */
+    uint32_t pending_bytes : 31; /* What the peer is told that we wait for. */
+    uint32_t broken : 1;         /**< Public: the peer has broken the ring. */
+    uint32_t full; /**< Public: packets refused for lack of space since its init, modulo 2^32. */
     struct vmb_ring_counters counters; /**< Public: read it when you like. */
 };
 
@@ -262,15 +268,15 @@ uint32_t vmb_ring_tx_free_bytes(struct vmb_ring_tx *tx);
 
 /* ---- The consuming half ---------------------------------------------------------------------- */
 
-/** The consuming half. Embed it where you need it; the members are private. */
-struct VMB_CACHE_ALIGNED vmb_ring_rx {
+/** The consuming half. Embed it as the producing half. */
+struct vmb_ring_rx {
     uint8_t VMB_SHARED *control;
     uint32_t data_bytes;
     uint32_t read_offset;      /* The next packet. The truth; never read back. */
     uint32_t published_offset; /* What the peer knows: what lies between is not its space yet. */
     uint32_t available_bytes;  /* Surely written behind read_offset, as of the last look. */
     bool announces;            /* The producer says when it waits for space. */
-    bool broken;
+    bool broken;               /**< Public: the peer has broken the ring. */
     struct vmb_ring_counters counters; /**< Public: read it when you like. */
 };
 

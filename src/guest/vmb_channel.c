@@ -64,13 +64,11 @@ void vmb_channel_read_counters(const struct vmb_channel *channel,
         out_counters->handler_runs - vmb_atomic_load(&channel->reruns, VMB_RELAXED);
     out_counters->coalesced = vmb_atomic_load(&channel->coalesced, VMB_RELAXED);
     out_counters->opens = channel->opens;
-    out_counters->packets_sent = channel->tx_past.packets + tx->packets;
-    out_counters->packets_received = channel->rx_past.packets + rx->packets;
-    out_counters->ring_full = channel->tx_past.full + tx->full;
-    out_counters->signals_sent = channel->tx_past.signals_sent + tx->signals_sent +
-                                 channel->rx_past.signals_sent + rx->signals_sent;
-    out_counters->signals_spared = channel->tx_past.signals_spared + tx->signals_spared +
-                                   channel->rx_past.signals_spared + rx->signals_spared;
+    out_counters->packets_sent = tx->packets;
+    out_counters->packets_received = rx->packets;
+    out_counters->ring_full = channel->endpoint.tx.full;
+    out_counters->signals_sent = tx->signals_sent + rx->signals_sent;
+    out_counters->signals_spared = tx->signals_spared + rx->signals_spared;
     out_counters->retargets = channel->retargets;
 }
 

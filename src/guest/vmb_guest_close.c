@@ -15,16 +15,6 @@ static void close_tell(struct vmb_channel *channel, vmb_status status)
     }
 }
 
-static void close_add_counters(struct vmb_ring_counters *sum, const struct vmb_ring_counters *part)
-{
-    sum->packets += part->packets;
-    sum->bytes += part->bytes;
-    sum->signals_sent += part->signals_sent;
-    sum->signals_spared += part->signals_spared;
-    sum->full += part->full;
-    sum->peer_faults += part->peer_faults;
-}
-
 /* The channel has no rings any more. What the host may still write is never used again. */
 void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go)
 {
@@ -33,9 +23,6 @@ void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go)
     if (channel->ring_pages.base == NULL) {
         return;
     }
-    close_add_counters(&channel->tx_past, &channel->endpoint.tx.counters);
-    close_add_counters(&channel->rx_past, &channel->endpoint.rx.counters);
-    vmb_memset(&channel->endpoint, 0, sizeof(channel->endpoint));
     if (host_let_go) {
         vmbi_rings_unshare(channel);
     } else {

@@ -54,11 +54,17 @@ static void open_ring_doorbell(void *context)
     vmbi_signal_event(channel);
 }
 
+/* Over rings that are new to it; what it has counted stays. */
 static vmb_status open_make_endpoint(struct vmb_channel *channel)
 {
     uint8_t *tx = (uint8_t *)(void *)channel->ring_pages.base;
     uint8_t *rx = tx + (size_t)(channel->tx_pages + 1) * VMB_PAGE_BYTES;
+    struct vmb_endpoint *endpoint = &channel->endpoint;
+    struct vmb_ring_counters sent = endpoint->tx.counters;
+    struct vmb_ring_counters received = endpoint->rx.counters;
+    uint32_t full = endpoint->tx.full;
     struct vmb_endpoint_rings rings;
+    vmb_status status;
 
     vmb_ring_format(tx);
     vmb_ring_format(rx);
@@ -67,7 +73,11 @@ static vmb_status open_make_endpoint(struct vmb_channel *channel)
     rings.tx_data_bytes = channel->tx_pages * VMB_PAGE_BYTES;
     rings.rx_control = rx;
     rings.rx_data_bytes = channel->rx_pages * VMB_PAGE_BYTES;
-    return vmb_endpoint_init(&channel->endpoint, &rings, open_ring_doorbell, channel);
+    status = vmb_endpoint_init(endpoint, &rings, open_ring_doorbell, channel);
+    endpoint->tx.counters = sent;
+    endpoint->tx.full = full;
+    endpoint->rx.counters = received;
+    return status;
 }
 
 /* The rings are ours again (or lost for good): the open has failed. */

@@ -117,12 +117,13 @@ struct vmb_channel {
     /* dispatch: what starting the handler touches. */
     vmb_atomic_u32 *gate; /* Of its relid; that of relid 0 while it has none. */
     struct vmb_guest *guest;
-    vmb_atomic_u32 home;          /* VP to lend the gate to, or VMB_VP_NONE. See vmb_loan.h. */
-    uint32_t notify;              /* enum vmb_notify; set while the gate is closed. */
-    vmb_atomic_word runs;         /* Handler calls by those who claimed the gate. */
-    vmb_atomic_word reruns;       /* Those of them that another one had just preceded. */
-    vmb_atomic_word coalesced;    /* Any VP. */
-    struct vmb_endpoint endpoint; /* The runner's and the driver's. */
+    vmb_atomic_u32 home;       /* VP to lend the gate to, or VMB_VP_NONE. See vmb_loan.h. */
+    uint32_t notify;           /* enum vmb_notify; set while the gate is closed. */
+    vmb_atomic_word runs;      /* Handler calls by those who claimed the gate. */
+    vmb_atomic_word reruns;    /* Those of them that another one had just preceded. */
+    vmb_atomic_word coalesced; /* Any VP. */
+    /* The runner's and the driver's. Counts on from one life to the next. */
+    VMB_CACHE_ALIGNED struct vmb_endpoint endpoint;
 
     /* control */
     void *device;
@@ -134,7 +135,6 @@ struct vmb_channel {
     bool rescind_told;
     bool let_go; /* By its user, while something of ours still kept it. */
     bool stuck_seen;
-    bool doubtful_rings; /* The host may still hold the rings of an earlier life. */
     bool private_ring;   /* The paravisor's channel: rings private, signalled by its call. */
     bool private_memory; /* And so is what its device is given besides. */
     uint32_t target_vp;
@@ -165,8 +165,6 @@ struct vmb_channel {
     uintptr_t balance_runs;     /* And at the last rebalancing. */
     uint64_t opens;
     uint64_t retargets;
-    struct vmb_ring_counters tx_past; /* Sums of earlier lives. */
-    struct vmb_ring_counters rx_past;
     struct vmb_msg_offer offer;
     uint8_t user_data[VMB_USER_DEFINED_BYTES];
 };

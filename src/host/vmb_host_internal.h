@@ -70,7 +70,7 @@ struct VMB_CACHE_ALIGNED vmb_host_channel {
     vmb_atomic_word events_raised;
 
     /* Who holds the gate; set up by the control plane while it is closed. */
-    struct vmb_endpoint endpoint;
+    VMB_CACHE_ALIGNED struct vmb_endpoint endpoint;
     const struct vmb_driver *driver;
     void *device;
 

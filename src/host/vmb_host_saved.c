@@ -98,6 +98,9 @@ static void saved_request(struct vmbi_pack *pack, struct vmb_msg_open_channel *r
 
 static void saved_ring(struct vmbi_pack *pack, struct vmbi_ring_saved *ring)
 {
+    uint64_t full = ring->full;
+    uint64_t faults = ring->broken ? 1 : 0; /* Says nothing new; the format has it. */
+
     vmbi_pack_u32(pack, &ring->offset);
     vmbi_pack_u32(pack, &ring->published_offset);
     vmbi_pack_u32(pack, &ring->pending_bytes);
@@ -106,8 +109,9 @@ static void saved_ring(struct vmbi_pack *pack, struct vmbi_ring_saved *ring)
     vmbi_pack_u64(pack, &ring->counters.signals_sent);
     vmbi_pack_u64(pack, &ring->counters.bytes);
     vmbi_pack_u64(pack, &ring->counters.signals_spared);
-    vmbi_pack_u64(pack, &ring->counters.full);
-    vmbi_pack_u64(pack, &ring->counters.peer_faults);
+    vmbi_pack_u64(pack, &full);
+    vmbi_pack_u64(pack, &faults);
+    ring->full = (uint32_t)full;
 }
 
 static void saved_channel_counters(struct vmbi_pack *pack,

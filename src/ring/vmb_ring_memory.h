@@ -17,6 +17,9 @@
 /* Always unused, so that a full ring is not taken for an empty one. */
 #define VMBI_RING_GAP_BYTES 8u
 
+/* What pending_bytes holds: no ring is larger. */
+#define VMBI_RING_PENDING(bytes) ((bytes)&0x7FFFFFFFu)
+
 /* From so many bytes on, a call of memcpy() is worth it. */
 #define VMBI_RING_INLINE_BYTES 64u
 

@@ -14,7 +14,6 @@ VMBI_RING_COLD static vmb_status ring_rx_break(struct vmb_ring_rx *rx)
     rx->broken = true;
     rx->available_bytes = 0;
     rx->read_offset = rx->published_offset;
-    rx->counters.peer_faults++;
     return VMB_ERR_PEER;
 }
 

@@ -17,7 +17,8 @@ void vmbi_ring_tx_save(const struct vmb_ring_tx *tx, struct vmbi_ring_saved *out
     out_saved->offset = tx->staged_offset;
     out_saved->published_offset = tx->published_offset;
     out_saved->pending_bytes = tx->pending_bytes;
-    out_saved->broken = tx->broken;
+    out_saved->broken = tx->broken != 0;
+    out_saved->full = tx->full;
     out_saved->counters = tx->counters;
 }
 
@@ -27,6 +28,7 @@ void vmbi_ring_rx_save(const struct vmb_ring_rx *rx, struct vmbi_ring_saved *out
     out_saved->published_offset = rx->published_offset;
     out_saved->pending_bytes = 0;
     out_saved->broken = rx->broken;
+    out_saved->full = 0;
     out_saved->counters = rx->counters;
 }
 
@@ -44,8 +46,9 @@ vmb_status vmbi_ring_tx_resume(struct vmb_ring_tx *tx, void VMB_SHARED *control,
     tx->staged_offset = saved->offset;
     tx->published_offset = saved->published_offset;
     tx->free_bytes = 0; /* Until the next look. */
-    tx->pending_bytes = saved->pending_bytes;
+    tx->pending_bytes = VMBI_RING_PENDING(saved->pending_bytes);
     vmbi_shm_store(control, VMB_RING_PENDING_SEND_BYTES, saved->pending_bytes, VMB_RELAXED);
+    tx->full = saved->full;
     tx->counters = saved->counters;
     return VMB_OK;
 }

@@ -14,6 +14,7 @@ struct vmbi_ring_saved {
     uint32_t published_offset; /* What the peer knows. */
     uint32_t pending_bytes;    /* Producer: what the peer has been told that we wait for. */
     bool broken;
+    uint32_t full; /* Producer: packets refused. */
     struct vmb_ring_counters counters;
 };
 

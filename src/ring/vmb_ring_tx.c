@@ -15,7 +15,6 @@ VMBI_RING_COLD static void ring_tx_break(struct vmb_ring_tx *tx)
     tx->broken = true;
     tx->free_bytes = 0;
     tx->staged_offset = tx->published_offset;
-    tx->counters.peer_faults++;
 }
 
 /* Look how far the peer has read. The space that it leaves is also written on failure, as 0. */
@@ -74,7 +73,7 @@ static vmb_status ring_tx_make_room(struct vmb_ring_tx *tx, uint32_t packet_byte
         return status;
     }
     if (packet_bytes > space_bytes) {
-        tx->counters.full++;
+        tx->full++;
         return VMB_ERR_RING_FULL;
     }
     ring_tx_forget_wait(tx);
@@ -362,7 +361,7 @@ vmb_status vmb_ring_tx_wait_space(struct vmb_ring_tx *tx, uint32_t packet_bytes)
      * since packet_bytes leaves 16 bytes of it alone.
      */
     wanted = vmbi_round_up_8(packet_bytes) + VMBI_RING_GAP_BYTES;
-    tx->pending_bytes = wanted;
+    tx->pending_bytes = VMBI_RING_PENDING(wanted);
     vmbi_shm_store(tx->control, VMB_RING_PENDING_SEND_BYTES, wanted, VMB_RELAXED);
     /*
      * Say what we wait for before looking at the space again. Pairs with the consumer's fence in

@@ -103,8 +103,8 @@ static void guard_ring(uint32_t batch, uint64_t times)
     const struct vmb_packet_out packet = {.type = VMB_PACKET_IN_BAND};
     uint64_t word[2] = {1, 2};
     const struct vmb_slice slice = {.bytes = word, .byte_count = sizeof(word)};
-    static struct vmb_ring_tx tx;
-    static struct vmb_ring_rx rx;
+    static VMB_CACHE_ALIGNED struct vmb_ring_tx tx;
+    static VMB_CACHE_ALIGNED struct vmb_ring_rx rx;
     struct vmb_packet got;
 
     vmb_ring_format(memory);

@@ -38,8 +38,8 @@ struct line {
     void *memory;
     int data_ready;  /* Event file: wakes the consumer. */
     int space_ready; /* Wakes the producer. */
-    struct vmb_ring_tx tx;
-    struct vmb_ring_rx rx;
+    VMB_CACHE_ALIGNED struct vmb_ring_tx tx;
+    VMB_CACHE_ALIGNED struct vmb_ring_rx rx;
     _Alignas(64) atomic_uint sent;
     _Alignas(64) atomic_uint received;
     atomic_uint wrong;
@@ -256,7 +256,7 @@ static void plan_run(struct plan plan)
     print_message("# %u packets: %llu signals for data, %llu for space, full %llu times\n",
                   plan.packet_count, (unsigned long long)line->tx.counters.signals_sent,
                   (unsigned long long)line->rx.counters.signals_sent,
-                  (unsigned long long)line->tx.counters.full);
+                  (unsigned long long)line->tx.full);
     close(line->data_ready);
     close(line->space_ready);
     free(line->memory);

@@ -293,7 +293,7 @@ static void test_request_stands_until_it_is_met(void **state)
     assert_true(vmb_ring_rx_commit(&pair.rx));
     assert_int_equal(send_sized(&pair, 1000), VMB_OK);
     assert_int_equal(field_get(&pair, VMB_RING_PENDING_SEND_BYTES), 0);
-    assert_int_equal(pair.tx.counters.full, 0); /* No packet was refused. */
+    assert_int_equal(pair.tx.full, 0); /* No packet was refused. */
     pair_drop(&pair);
 }
 

@@ -308,8 +308,7 @@ static void guest_6_garbage_in_a_ring_stops_its_channel_only(void **state)
             pair->host_runs = vmb_host_run(pair->host, 4);
         }
         endpoint = pair->devices[1].endpoint;
-        assert_int_equal(
-            writes ? endpoint->rx.counters.peer_faults : endpoint->tx.counters.peer_faults, 1);
+        assert_true(writes ? endpoint->rx.broken : endpoint->tx.broken != 0);
         assert_true(pair->devices[1].received < 3000);
         talks(pair, 0);
         assert_int_equal(pair_close(pair, 1), VMB_OK);

@@ -47,7 +47,7 @@ struct way {
     uint64_t data[2]; /* On the same line, as a cunning user would. */
     _Alignas(64) uint32_t word;
     _Alignas(64) struct vmb_ring_tx tx;
-    struct vmb_ring_rx rx;
+    _Alignas(64) struct vmb_ring_rx rx;
     uint8_t *ring;
     int file[2]; /* To read from, to write to. */
 };

@@ -15,8 +15,8 @@
 
 struct stream {
     uint8_t *ring;
-    struct vmb_ring_tx tx;
-    struct vmb_ring_rx rx;
+    VMB_CACHE_ALIGNED struct vmb_ring_tx tx;
+    VMB_CACHE_ALIGNED struct vmb_ring_rx rx;
     uint64_t received;
     vmb_atomic_u32 signals; /* Sent and not yet slept on. */
     bool masked;

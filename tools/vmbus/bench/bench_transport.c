@@ -34,8 +34,8 @@ typedef int (*dpdk_receive)(void *channel, void *buffer, uint32_t *bytes, uint64
 struct transport {
     uint8_t *ring; /* Control page, data. */
     size_t bytes;
-    struct vmb_ring_tx tx;
-    struct vmb_ring_rx rx;
+    VMB_CACHE_ALIGNED struct vmb_ring_tx tx;
+    VMB_CACHE_ALIGNED struct vmb_ring_rx rx;
     struct dpdk_channel dpdk_from, dpdk_to;
     dpdk_send dpdk_send;
     dpdk_receive dpdk_receive;
