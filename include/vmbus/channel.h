@@ -48,7 +48,8 @@ struct vmb_channel_open_options {
     uint32_t rx_pages;               /**< Data pages of the inbound ring. Default: the driver's. */
     uint32_t target_vp;              /**< VP for interrupts; VMB_VP_NONE: none. */
     bool monitored; /**< Signal through the monitor page if the host gave it one (monitor.h). */
-    const void *user_data; /**< Up to 120 bytes for the host's device; copied. */
+    /** Up to 120 bytes for the host's device. Yours, and unchanged, until the open has ended. */
+    const void *user_data;
     uint32_t user_data_bytes;
     vmb_channel_done done; /**< May be NULL. */
     void *done_context;

@@ -54,11 +54,21 @@ void vmbi_channel_shut(struct vmb_channel *channel)
     }
 }
 
-void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason)
+void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason, vmb_channel_done done,
+                      void *done_context)
 {
+    vmb_channel_done moved = channel->done; /* In an open channel, of a move. */
+    void *moved_context = channel->done_context;
+
+    vmbi_modify_forget(channel); /* Who has heard CloseChannel answers no ModifyChannel. */
+    channel->done = done;
+    channel->done_context = done_context;
     vmbi_channel_shut(channel);
     channel->end_status = reason;
     vmbi_quiesce(channel, PHASE_CLOSE_QUIESCING);
+    if (moved != NULL) {
+        moved(moved_context, channel, VMB_ERR_GONE); /* Only now: it may try to close as well. */
+    }
 }
 
 vmb_status vmb_channel_close(struct vmb_channel *channel, vmb_channel_done done, void *done_context)
@@ -66,16 +76,7 @@ vmb_status vmb_channel_close(struct vmb_channel *channel, vmb_channel_done done,
     if (channel->phase != PHASE_OPEN || channel->guest->state != BUS_CONNECTED) {
         return VMB_ERR_WRONG_STATE;
     }
-    channel->done = done;
-    channel->done_context = done_context;
-    vmbi_close_begin(channel, VMB_OK);
-    if (channel->modify != MODIFY_NONE) {
-        /*
-         * Once the host has heard CloseChannel it answers no ModifyChannel. Told when the close has
-         * begun: whoever is told may try to close as well.
-         */
-        vmbi_modify_end(channel, VMB_ERR_GONE);
-    }
+    vmbi_close_begin(channel, VMB_OK, done, done_context);
     return VMB_OK;
 }
 

@@ -23,14 +23,20 @@ void vmbi_channel_settle_at(struct vmb_channel *channel)
     vmb_atomic_store(&channel->home, lend ? channel->target_vp : VMB_VP_NONE, VMB_RELAXED);
 }
 
+/* It is over; whoever waits for it is still to be told. */
+void vmbi_modify_forget(struct vmb_channel *channel)
+{
+    vmbi_post_cancel(channel->guest, &channel->post);
+    channel->modify = MODIFY_NONE;
+    channel->done = NULL;
+    channel->deadline_ns = VMB_NEVER;
+}
+
 void vmbi_modify_end(struct vmb_channel *channel, vmb_status status)
 {
-    vmb_channel_done done = channel->modify_done;
+    vmb_channel_done done = channel->done;
 
-    vmbi_post_cancel(channel->guest, &channel->modify_post);
-    channel->modify = MODIFY_NONE;
-    channel->modify_done = NULL;
-    channel->modify_deadline_ns = VMB_NEVER;
+    vmbi_modify_forget(channel);
     if (status == VMB_OK) {
         /* Without an answer nobody knows when the host is done with the old VP. */
         if (channel->guest->version < VMB_VERSION_5_3) {
@@ -41,19 +47,19 @@ void vmbi_modify_end(struct vmb_channel *channel, vmb_status status)
         vmbi_channel_settle_at(channel);
     }
     if (done != NULL) {
-        done(channel->modify_done_context, channel, status);
+        done(channel->done_context, channel, status);
     }
 }
 
 void vmbi_modify_timeout(struct vmb_channel *channel)
 {
-    vmb_channel_done done = channel->modify_done;
+    vmb_channel_done done = channel->done;
 
     channel->modify = MODIFY_LATE;
-    channel->modify_done = NULL;
-    channel->modify_deadline_ns = VMB_NEVER;
+    channel->done = NULL;
+    channel->deadline_ns = VMB_NEVER;
     if (done != NULL) {
-        done(channel->modify_done_context, channel, VMB_ERR_TIMEOUT);
+        done(channel->done_context, channel, VMB_ERR_TIMEOUT);
     }
 }
 
@@ -77,9 +83,9 @@ vmb_status vmb_channel_set_target_vp(struct vmb_channel *channel, uint32_t vp,
     }
     channel->modify = MODIFY_QUEUED;
     channel->wanted_vp = vp;
-    channel->modify_done = done;
-    channel->modify_done_context = done_context;
-    vmbi_post_queue(guest, &channel->modify_post, POST_MODIFY);
+    channel->done = done;
+    channel->done_context = done_context;
+    vmbi_post_queue(guest, &channel->post, POST_MODIFY);
     return VMB_OK;
 }
 
@@ -90,7 +96,7 @@ void vmbi_modify_posted(struct vmb_channel *channel, vmb_status status)
         return;
     }
     channel->modify = MODIFY_ASKED;
-    channel->modify_deadline_ns =
+    channel->deadline_ns =
         vmbi_deadline(channel->guest, channel->guest->options.request_timeout_ns);
 }
 

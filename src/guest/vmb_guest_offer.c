@@ -50,7 +50,6 @@ static struct vmb_channel *offer_take_slot(struct vmb_guest *guest,
     channel->offer = *offer;
     channel->target_vp = VMB_VP_NONE;
     channel->deadline_ns = VMB_NEVER;
-    channel->modify_deadline_ns = VMB_NEVER;
     guest->channel_count++;
     return channel;
 }
@@ -137,9 +136,6 @@ void vmbi_on_rescind(struct vmb_guest *guest, const struct vmb_msg_rescind *resc
     }
     guest->counters.rescinds++;
     channel->rescinded = true;
-    if (channel->modify != MODIFY_NONE) {
-        vmbi_modify_end(channel, VMB_ERR_GONE);
-    }
     switch ((enum channel_phase)channel->phase) {
     case PHASE_OFFERED:
         vmbi_rescind_settled(channel);
@@ -148,7 +144,7 @@ void vmbi_on_rescind(struct vmb_guest *guest, const struct vmb_msg_rescind *resc
         vmbi_open_rescinded(channel); /* No answer will come. */
         break;
     case PHASE_OPEN:
-        vmbi_close_begin(channel, VMB_ERR_GONE);
+        vmbi_close_begin(channel, VMB_ERR_GONE, NULL, NULL);
         break;
     default:
         /* The rings are on their way to the host or back: that ends by itself, and then this. */

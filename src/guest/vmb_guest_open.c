@@ -134,10 +134,8 @@ static void open_take_wishes(struct vmb_channel *channel,
     channel->done_context = options->done_context;
     channel->host_status = 0;
     channel->end_status = VMB_OK;
-    vmb_memset(channel->user_data, 0, sizeof(channel->user_data));
-    if (options->user_data_bytes != 0) {
-        vmb_memcpy(channel->user_data, options->user_data, options->user_data_bytes);
-    }
+    channel->user_data = options->user_data;
+    channel->user_data_bytes = options->user_data_bytes;
     /* Hosts below 2.4 interrupt VP 0 only. */
     if (channel->guest->version < VMB_VERSION_2_4 && channel->target_vp != VMB_VP_NONE) {
         channel->target_vp = 0;
@@ -192,7 +190,9 @@ void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *mess
     open->ring_gpadl = channel->ring_gpadl.handle;
     open->target_vp = channel->target_vp;
     open->downstream_page_offset = channel->tx_pages + 1;
-    vmb_memcpy(open->user_defined, channel->user_data, sizeof(open->user_defined));
+    if (channel->user_data_bytes != 0) { /* What lies behind it is zero already. */
+        vmb_memcpy(open->user_defined, channel->user_data, channel->user_data_bytes);
+    }
     open->connection_id = channel->offer.connection_id;
     open->event_flag = (uint16_t)channel->relid;
 }

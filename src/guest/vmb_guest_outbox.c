@@ -95,7 +95,7 @@ static void outbox_build(struct vmb_guest *guest, struct vmb_post *post,
         message->u.relid_released.relid = outbox_channel(post)->relid;
         break;
     case POST_MODIFY:
-        channel = OUTBOX_OWNER(vmb_channel, modify_post, post);
+        channel = outbox_channel(post);
         message->number = VMB_MSG_MODIFY_CHANNEL;
         message->u.modify_channel.relid = channel->relid;
         message->u.modify_channel.target_vp = channel->wanted_vp;
@@ -142,7 +142,7 @@ static bool outbox_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_st
         vmbi_release_posted(outbox_channel(post), status);
         return false;
     case POST_MODIFY:
-        vmbi_modify_posted(OUTBOX_OWNER(vmb_channel, modify_post, post), status);
+        vmbi_modify_posted(outbox_channel(post), status);
         return false;
     case POST_GPADL:
         return vmbi_gpadl_posted(OUTBOX_OWNER(vmb_gpadl, post, post), status);

@@ -213,15 +213,14 @@ static uint64_t poll_channel_timeouts(struct vmb_guest *guest, uint64_t now_ns,
         if (channel->phase == PHASE_FREE) {
             continue;
         }
-        if (channel->modify_deadline_ns <= now_ns) {
+        if (channel->deadline_ns <= now_ns) {
             guest->counters.requests_timed_out++;
-            vmbi_modify_timeout(channel);
+            if (channel->phase == PHASE_OPEN_ASKING) {
+                vmbi_open_timeout(channel);
+            } else {
+                vmbi_modify_timeout(channel);
+            }
         }
-        if (channel->phase == PHASE_OPEN_ASKING && channel->deadline_ns <= now_ns) {
-            guest->counters.requests_timed_out++;
-            vmbi_open_timeout(channel);
-        }
-        earliest_ns = poll_earlier(earliest_ns, channel->modify_deadline_ns);
         earliest_ns = poll_earlier(earliest_ns, channel->deadline_ns);
     }
     return earliest_ns;

@@ -144,17 +144,16 @@ struct vmb_channel {
     uint32_t grace_ticket;
     vmb_status end_status; /* What `done` will be told when the rings are ours again. */
     uint32_t gpadl_count;  /* Of the device's, without the ring's. */
-    uint64_t deadline_ns;
-    uint64_t modify_deadline_ns;
     const struct vmb_driver *driver;
-    vmb_channel_done done; /* Of the open or the close under way. */
-    void *done_context;
-    vmb_channel_done modify_done;
-    void *modify_done_context;
     void *context;
     struct vmb_channel *next_quiescing; /* Or next of the free ones. */
+
+    /* The request under way, of which there is one at a time: open, move, close, release. */
     struct vmb_post post;
-    struct vmb_post modify_post;
+    uint64_t deadline_ns;
+    vmb_channel_done done;
+    void *done_context;
+
     struct vmb_gpadl ring_gpadl;
     struct vmb_gpadl_range ring_range;
     struct vmb_pages ring_pages;
@@ -166,7 +165,8 @@ struct vmb_channel {
     uint64_t opens;
     uint64_t retargets;
     struct vmb_msg_offer offer;
-    uint8_t user_data[VMB_USER_DEFINED_BYTES];
+    const void *user_data; /* The caller's, while it opens. */
+    uint32_t user_data_bytes;
 };
 
 /* One VP. The lines that its interrupt writes are its own. */
@@ -392,7 +392,8 @@ void vmbi_open_timeout(struct vmb_channel *channel);
 
 /* vmb_guest_close.c */
 void vmbi_channel_shut(struct vmb_channel *channel);
-void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason);
+void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason, vmb_channel_done done,
+                      void *done_context);
 void vmbi_close_posted(struct vmb_channel *channel, vmb_status status);
 void vmbi_close_unshare(struct vmb_channel *channel, vmb_status end_status);
 void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go);
@@ -404,6 +405,7 @@ void vmbi_channel_drop(struct vmb_channel *channel);
 void vmbi_channel_settle_at(struct vmb_channel *channel);
 void vmbi_modify_posted(struct vmb_channel *channel, vmb_status status);
 void vmbi_modify_timeout(struct vmb_channel *channel);
+void vmbi_modify_forget(struct vmb_channel *channel);
 void vmbi_modify_end(struct vmb_channel *channel, vmb_status status);
 void vmbi_on_modify_response(struct vmb_guest *guest,
                              const struct vmb_msg_modify_channel_response *response);
