@@ -51,6 +51,7 @@ struct xpl_site {
     uint8_t failure; /**< The same of a compare-exchange that fails. */
     uint8_t failure_written;
     bool reached; /**< It has been executed since somebody cleared this. */
+    bool used;    /**< Somebody has looked at what a change found there: see xpl_taken(). */
 };
 
 /** What a step does. */
@@ -199,5 +200,11 @@ size_t xpl_sites(struct xpl_site *const **out_sites);
  */
 
 uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_t expected);
+
+/**
+ * What the running thread's last change, made at @p site, found there. Said to be pure so that the
+ * compiler drops the call where nobody uses the value: such changes commute with their like.
+ */
+uint64_t xpl_taken(struct xpl_site *site) __attribute__((pure));
 
 #endif /* XPL_H */

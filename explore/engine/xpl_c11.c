@@ -314,7 +314,9 @@ void xpl_c11_perform(unsigned self, unsigned alternative, struct xpl_event *even
         now = xpl_memory_read(place);
         writes = (op->flags & XPL_OP_WRITES) != 0;
     } else {
-        if ((op->flags & XPL_OP_READS) != 0) {
+        if ((op->flags & XPL_OP_BLIND) != 0) {
+            op->result = xpl_messages[place->row][alternative].value;
+        } else if ((op->flags & XPL_OP_READS) != 0) {
             c11_read(thread, alternative);
         }
         now = xpl_changed(op, op->result, place->bytes, &writes);

@@ -213,13 +213,11 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
     xpl.scenario = scenario;
     xpl.options = *options;
     xpl.result = out_result;
-    xpl.token_repeats = 0;
     if (options->strategy == XPL_REPLAY) {
         if (options->token == NULL || strchr(options->token, ':') == NULL) {
             return false;
         }
         xpl.token_objects = options->token;
-        xpl.options.token = strchr(options->token, ':') + 1;
         xpl.options.without = xpl_token_without(options->token);
     }
     if (!xpl_run_prepare()) {

@@ -18,7 +18,7 @@ static uint16_t place_add(unsigned slot, void *object, uint8_t bytes)
         memory_die("too many atomic objects; make the scenario smaller");
     }
     xpl.place[xpl.places] =
-        (struct xpl_place){.object = object, .bytes = bytes, .owner = XPL_THREADS};
+        (struct xpl_place){.object = object, .bytes = bytes, .owner = XPL_THREADS, .counts = true};
     xpl.place_of[slot] = (uint16_t)(xpl.places + 1);
     return (uint16_t)xpl.places++;
 }
@@ -60,7 +60,7 @@ static void place_touch(uint16_t index)
     }
 }
 
-bool xpl_place_is_local(uint16_t index, uint8_t kind)
+bool xpl_place_is_local(uint16_t index, uint8_t kind, uint8_t flags)
 {
     struct xpl_place *place = &xpl.place[index];
 
@@ -69,12 +69,25 @@ bool xpl_place_is_local(uint16_t index, uint8_t kind)
     }
     if (place->owner == XPL_THREADS) {
         place->owner = (uint8_t)xpl.now.current;
+        place->count_kind = kind;
     }
-    if (place->owner != xpl.now.current || kind == XPL_AWAIT) {
+    place->counts &= (flags & XPL_OP_BLIND) != 0 && place->count_kind == kind;
+    place->several |= place->owner != xpl.now.current;
+    if ((place->several && !place->counts) || kind == XPL_AWAIT) {
         place_share(place);
         xpl_stop(XPL_RESTART);
     }
     return true;
+}
+
+void xpl_place_is_loaded(uint16_t index)
+{
+    struct xpl_place *place = &xpl.place[index];
+
+    place->loaded = true;
+    if (place->commuted) {
+        xpl_stop(XPL_RESTART);
+    }
 }
 
 static uint16_t place_find(void *object, uint8_t bytes)

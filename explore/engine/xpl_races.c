@@ -37,6 +37,23 @@ static enum xpl_relation relate_load(const struct xpl_event *first, const struct
     return first->message == second->message ? XPL_ORDERED : XPL_UNRELATED;
 }
 
+/*
+ * Two changes of one kind, adding or of bits, that nobody looks at: both orders leave the same.
+ * Not for who may see the one without the other, which under C11 is whoever loads.
+ */
+static bool both_blind(const struct xpl_event *first, const struct xpl_event *second)
+{
+    struct xpl_place *place;
+
+    if ((first->flags & second->flags & XPL_OP_BLIND) == 0 || first->kind != second->kind ||
+        first->place != second->place) {
+        return false;
+    }
+    place = &xpl.place[first->place];
+    place->commuted |= !place->loaded;
+    return !place->loaded;
+}
+
 enum xpl_relation xpl_relate(const struct xpl_event *first, const struct xpl_event *second)
 {
     if (first->process == second->process) {
@@ -51,7 +68,7 @@ enum xpl_relation xpl_relate(const struct xpl_event *first, const struct xpl_eve
         return XPL_RACE;
     }
     if (first->place != second->place || first->place == XPL_NO_PLACE ||
-        ((first->flags | second->flags) & XPL_OP_WRITES) == 0) {
+        ((first->flags | second->flags) & XPL_OP_WRITES) == 0 || both_blind(first, second)) {
         return XPL_UNRELATED;
     }
     if (xpl.options.model == XPL_C11 && (first->kind == XPL_LOAD || second->kind == XPL_LOAD) &&
@@ -171,8 +188,8 @@ static void race_consider(unsigned first, unsigned step, struct xpl_event *event
 
 /*
  * Where there is one memory, only steps on the same object matter, and a write is ordered behind
- * all of them before it: behind the last write nothing is left to find. Under TSO a flush is behind
- * its store, and what drains the buffer behind the last flush.
+ * all of them before it, if it is not a blind one: behind that nothing is left to find. Under TSO a
+ * flush is behind its store, and what drains the buffer behind the last flush.
  */
 static void races_of_memory(unsigned step, struct xpl_event *event)
 {
@@ -198,8 +215,9 @@ static void races_of_memory(unsigned step, struct xpl_event *event)
         own = own == i ? 0 : own;
         race_consider(i - 1, step, event);
         earlier = &xpl.nodes[i - 1].event;
-        i = (earlier->flags & (XPL_OP_WRITES | XPL_OP_GHOST)) == XPL_OP_WRITES ? 0
-                                                                               : earlier->before;
+        i = (earlier->flags & (XPL_OP_WRITES | XPL_OP_GHOST | XPL_OP_BLIND)) == XPL_OP_WRITES
+                ? 0
+                : earlier->before;
     }
 }
 

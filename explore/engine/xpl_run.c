@@ -134,6 +134,7 @@ static void run_schedule(void)
     }
 }
 
+/* What such an operation does, if nobody wants to know what it found. */
 static uint8_t op_flags_of(uint8_t kind, uint8_t order)
 {
     static const uint8_t flags[XPL_KINDS] = {
@@ -146,13 +147,16 @@ static uint8_t op_flags_of(uint8_t kind, uint8_t order)
         [XPL_CAS] = XPL_OP_READS | XPL_OP_WRITES,
         [XPL_AWAIT] = XPL_OP_READS | XPL_OP_WRITES,
     };
-    const uint8_t touches = flags[kind];
+    const bool adds = kind == XPL_OR || kind == XPL_AND || kind == XPL_ADD;
+    const bool blind = adds && (xpl.options.model != XPL_C11 || order == XPL_RELAXED ||
+                                order == XPL_RELEASE || order == XPL_GHOST);
+    const uint8_t touches = blind ? flags[kind] | XPL_OP_BLIND : flags[kind];
 
     if (order == XPL_GHOST) {
         return touches | XPL_OP_GHOST;
     }
     if (xpl.options.model == XPL_TSO) {
-        const bool locked = touches == (XPL_OP_READS | XPL_OP_WRITES);
+        const bool locked = flags[kind] == (XPL_OP_READS | XPL_OP_WRITES);
         const bool full = order == XPL_SEQ_CST && kind != XPL_LOAD && kind != XPL_CHOOSE;
 
         return locked || full ? touches | XPL_OP_DRAINS : touches;
@@ -190,17 +194,39 @@ static inline void step_beside_plain(const struct xpl_site *site, const void *ob
 }
 
 /* Does only this thread touch it? Then the access commutes with everything. */
-static inline bool step_is_local(uint16_t index, const struct xpl_site *site)
+static inline bool step_is_local(uint16_t index, const struct xpl_site *site, uint8_t flags)
 {
     const struct xpl_place *place = &xpl.place[index];
 
-    return (!place->shared && place->owner == xpl.now.current && site->kind != XPL_AWAIT) ||
-           xpl_place_is_local(index, site->kind);
+    return (!place->shared && !place->counts && place->owner == xpl.now.current &&
+            site->kind != XPL_AWAIT) ||
+           xpl_place_is_local(index, site->kind, flags);
+}
+
+/* C11: a load, or a compare-exchange that fails, may see an older store. */
+static inline void step_may_see_old(uint16_t index, const struct xpl_site *site, uint8_t flags)
+{
+    if (xpl.options.model == XPL_C11 && (site->kind == XPL_LOAD || site->kind == XPL_CAS) &&
+        (flags & XPL_OP_GHOST) == 0 && !xpl.place[index].loaded) {
+        xpl_place_is_loaded(index);
+    }
+}
+
+uint64_t xpl_taken(struct xpl_site *site)
+{
+    if (!site->used) {
+        site->used = true;
+        if (xpl.inside) {
+            xpl_stop(XPL_RESTART); /* It was taken for one that nobody looks at. */
+        }
+    }
+    return xpl.taken[xpl.inside ? xpl.now.current : XPL_THREADS];
 }
 
 uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
 {
-    const uint8_t flags = op_flags[site->kind][site->order];
+    const uint8_t all = op_flags[site->kind][site->order];
+    const uint8_t flags = site->used ? all & (uint8_t)~XPL_OP_BLIND : all;
     uint16_t place = XPL_NO_PLACE;
     struct xpl_op *op;
 
@@ -208,15 +234,16 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
         if (xpl.checking && site->kind != XPL_LOAD && object != NULL) {
             (void)xpl_place_of(site, object); /* Remembers what to put back. */
         }
-        return xpl_plainly(site, object, operand, expected);
+        return xpl.taken[XPL_THREADS] = xpl_plainly(site, object, operand, expected);
     }
     site->reached = true;
     if (object != NULL) {
         place = xpl_place_of(site, object);
-        if (step_is_local(place, site) && (flags & XPL_OP_DRAINS) == 0) {
+        if (step_is_local(place, site, flags) && (flags & XPL_OP_DRAINS) == 0) {
             step_beside_plain(site, object);
-            return xpl_plainly(site, object, operand, expected);
+            return xpl.taken[xpl.now.current] = xpl_plainly(site, object, operand, expected);
         }
+        step_may_see_old(place, site, flags);
     }
     op = &xpl.thread[xpl.now.current].op;
     op->site = site;
@@ -237,7 +264,7 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
     if (object != NULL) {
         step_beside_plain(site, object);
     }
-    return op->result;
+    return xpl.taken[xpl.now.current] = op->result;
 }
 
 unsigned xpl_choose(unsigned limit)

@@ -286,6 +286,10 @@ void xpl_search_begin(void)
     xpl.depth = 0;
     xpl.prefixes = 0;
     xpl.frozen = 0;
+    if (xpl.options.strategy == XPL_REPLAY) {
+        xpl.options.token = strchr(xpl.token_objects, ':') + 1;
+        xpl.token_repeats = 0;
+    }
     xpl.random = xpl.options.seed * 0x9E3779B97F4A7C15u + 0x1234567u;
     if (xpl.options.shards > 1) {
         /* Deep enough that the parts are many more than the shards. */

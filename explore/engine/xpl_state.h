@@ -40,7 +40,8 @@ struct xpl_message {
  * An atomic object. Its place in the table lasts over executions; the messages do not.
  *
  * As long as only one thread has ever touched it, what it does there commutes with everything and
- * is no step. When a second thread turns up, the search starts again, with the object shared.
+ * is no step. When a second thread turns up, the search starts again, with the object shared. The
+ * same holds as long as threads only add to it, or only set bits, and do not look: a counter.
  */
 struct xpl_place {
     void *object;
@@ -50,7 +51,12 @@ struct xpl_place {
     uint8_t bytes;
     uint8_t owner; /* The thread that touched it; XPL_THREADS: none yet. */
     bool shared;
-    uint8_t row; /* Of xpl_messages and of the views, once shared (C11). */
+    bool counts;  /* All accesses so far were blind, and of one kind … */
+    bool several; /* … and not all of one thread. */
+    uint8_t count_kind;
+    bool commuted; /* The search has counted on it that two blind changes commute … */
+    bool loaded;   /* … which they do not if a load can see one without the other (C11). */
+    uint8_t row;   /* Of xpl_messages and of the views, once shared (C11). */
     uint8_t message_count;
 };
 
@@ -71,6 +77,7 @@ struct xpl_op {
 #define XPL_OP_SC     4u /* Has its place in the one order of all seq_cst operations (C11). */
 #define XPL_OP_DRAINS 8u /* Waits until the own buffer is empty (TSO). */
 #define XPL_OP_GHOST  16u
+#define XPL_OP_BLIND  32u /* Changes by adding or by bits, and nobody looks at what was there. */
 
 struct xpl_waiting_store {
     uint64_t value;
@@ -164,6 +171,8 @@ struct xpl_state {
     unsigned threads;
     uint64_t epoch; /* Of this execution. */
 
+    uint64_t taken[XPL_THREADS + 1]; /* What each thread's last change found; last: outside. */
+
     /* The execution. */
     bool inside;   /* Threads are running: hooks are steps. */
     bool checking; /* `check` is running: what it changes is put back as well. */
@@ -256,7 +265,9 @@ uint64_t xpl_changed(const struct xpl_op *op, uint64_t was, uint8_t bytes, bool 
 uint64_t xpl_plainly(const struct xpl_site *site, void *object, uint64_t operand,
                      uint64_t expected);
 /* May this access go on without being a step? Ends the execution if that was wrong before. */
-bool xpl_place_is_local(uint16_t index, uint8_t kind);
+bool xpl_place_is_local(uint16_t index, uint8_t kind, uint8_t flags);
+/* It may be read by a load that need not see the newest: ends the execution likewise. */
+void xpl_place_is_loaded(uint16_t index);
 /* Can the process go on, and with which choices (bits)? 0: it cannot. */
 uint64_t xpl_alternatives(unsigned process);
 /* Do the process's next step. Fills what the event needs to know about it. */

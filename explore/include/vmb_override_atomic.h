@@ -44,13 +44,22 @@
 #define XPL_AT(what, object, operand, expected, order)                                             \
     XPL_AT2(what, object, operand, expected, order, order)
 
+/* The same of a change whose caller may not want to know what was there before. */
+#define XPL_CHANGE(what, object, operand, order)                                                   \
+    __extension__({                                                                                \
+        XPL_SITE(what, #object, (uint8_t)sizeof((object)->value), order, order);                   \
+        (void)xpl_site_listed;                                                                     \
+        (void)xpl_step(&xpl_site_here, (void *)&(object)->value, (uint64_t)(operand), 0);          \
+        (__typeof__((object)->value))xpl_taken(&xpl_site_here);                                    \
+    })
+
 #define vmb_atomic_load(object, order) XPL_AT(XPL_LOAD, object, 0, 0, order)
 #define vmb_atomic_store(object, desired, order)                                                   \
     ((void)XPL_AT(XPL_STORE, object, desired, 0, order))
 #define vmb_atomic_exchange(object, desired, order) XPL_AT(XPL_EXCHANGE, object, desired, 0, order)
-#define vmb_atomic_fetch_or(object, bits, order)    XPL_AT(XPL_OR, object, bits, 0, order)
-#define vmb_atomic_fetch_and(object, bits, order)   XPL_AT(XPL_AND, object, bits, 0, order)
-#define vmb_atomic_fetch_add(object, amount, order) XPL_AT(XPL_ADD, object, amount, 0, order)
+#define vmb_atomic_fetch_or(object, bits, order)    XPL_CHANGE(XPL_OR, object, bits, order)
+#define vmb_atomic_fetch_and(object, bits, order)   XPL_CHANGE(XPL_AND, object, bits, order)
+#define vmb_atomic_fetch_add(object, amount, order) XPL_CHANGE(XPL_ADD, object, amount, order)
 
 #define vmb_atomic_compare_exchange(object, expected, desired, success, failure)                   \
     __extension__({                                                                                \

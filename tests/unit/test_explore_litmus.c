@@ -212,6 +212,43 @@ static void read_modify_write(void **state)
     expect(THREADS(T(cas_x), T(write_x_twice)), RESULT(0, 1), "yyy");
 }
 
+/* A change that nobody looks at, and one that somebody might: what it found is thrown away here. */
+static void set_bits(vmb_atomic_u32 *object, uint32_t bits, uint8_t order, bool looks)
+{
+    static struct xpl_site sites[2][XPL_GHOST + 1];
+    struct xpl_site *site = &sites[looks][order];
+
+    *site = (struct xpl_site){.file = "litmus",
+                              .function = "",
+                              .text = "bits",
+                              .kind = XPL_OR,
+                              .bytes = 4,
+                              .order = order,
+                              .used = looks};
+    (void)xpl_step(site, object, bits, 0);
+}
+
+static vmb_atomic_u32 passed; /* Ghost: says who came first, and orders nothing. */
+THREAD(set_first, STORE(x, 1, RELAXED); set_bits(&y, 1, XPL_RELEASE, false);
+       vmb_atomic_store(&passed, 1, XPL_GHOST);)
+THREAD(set_next, r[0] = vmb_atomic_load(&passed, XPL_GHOST); set_bits(&y, 2, XPL_RELAXED, false);
+       FENCE(ACQUIRE); r[1] = LOAD(x, RELAXED);)
+THREAD(set_next_looks, r[0] = vmb_atomic_load(&passed, XPL_GHOST);
+       set_bits(&y, 2, XPL_RELAXED, true); FENCE(ACQUIRE); r[1] = LOAD(x, RELAXED);)
+THREAD(set_1, set_bits(&x, 1, XPL_RELEASE, false);)
+THREAD(set_2, set_bits(&x, 2, XPL_RELEASE, false);)
+THREAD(set_seen, FENCE(SEQ_CST); r[0] = LOAD(x, RELAXED);)
+
+static void blind_changes(void **state)
+{
+    (void)state;
+    expect(THREADS(T(set_first), T(set_next)), RESULT(1, 0), "nny");
+    expect(THREADS(T(set_first), T(set_next_looks)), RESULT(1, 0), "nnn");
+    /* They commute only until a load comes along that may see one without the other. */
+    expect(THREADS(T(set_1), T(set_2), T(set_seen)), RESULT(2), "yyy");
+    expect(THREADS(T(set_1), T(set_2), T(set_seen)), RESULT(1), "yyy");
+}
+
 /* Plain memory: ordered by what was acquired, or a race. */
 THREAD(plain_write, plain = 1; xpl_plain_write(&plain, 4); STORE(x, 1, RELEASE);)
 THREAD(
@@ -249,7 +286,7 @@ int main(void)
         cmocka_unit_test(store_buffering), cmocka_unit_test(message_passing),
         cmocka_unit_test(load_buffering),  cmocka_unit_test(independent_reads),
         cmocka_unit_test(coherence),       cmocka_unit_test(read_modify_write),
-        cmocka_unit_test(plain_memory),
+        cmocka_unit_test(blind_changes),   cmocka_unit_test(plain_memory),
     };
 
     return cmocka_run_group_tests_name("explore: memory models", tests, NULL, NULL);
