@@ -35,6 +35,8 @@
     X(messages) \
     X(offline) \
     X(polled_ring) \
+    X(poller_late) \
+    X(poller_takes) \
     X(publish) \
     X(relid_reused) \
     X(rescind) \

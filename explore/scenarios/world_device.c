@@ -21,6 +21,10 @@ static void device_drain(struct world_device *device)
                        device->received, device->name, number[0]);
             xpl_note("handler of %s takes packet %u", device->name, number[0]);
         }
+        if (device->polls_outside) {
+            device->seen = vmb_atomic_load(&device->produced, VMB_RELAXED);
+            xpl_note("poller of %s has seen %u", device->name, (unsigned)device->seen);
+        }
         vmb_endpoint_release(device->endpoint);
     } while (device->notify == VMB_NOTIFY_POLLED && vmb_channel_rearm(device->channel));
 }

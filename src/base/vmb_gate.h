@@ -84,6 +84,26 @@ VMB_INLINE bool vmbi_gate_finish(vmb_atomic_u32 *gate)
 }
 
 /*
+ * Stop owning, unless an event came meanwhile: then it is taken, we stay the owner, and true is
+ * returned. For an owner that no grace period sees. It may not give up first and claim then: in
+ * between the channel may be gone, and its gate another's.
+ */
+VMB_INLINE bool vmbi_gate_finish_or_take(vmb_atomic_u32 *gate)
+{
+    const uint32_t event = VMBI_GATE_OPEN | VMBI_GATE_PENDING;
+    uint32_t now = vmb_atomic_load(gate, VMB_RELAXED);
+    bool owed;
+
+    do { /* Twice more at most: an event comes, and it is closed. */
+        owed = (now & event) == event;
+        /* Release and acquire as in vmbi_gate_finish() and vmbi_gate_claim(). */
+    } while (!vmb_atomic_compare_exchange(gate, &now,
+                                          now & ~(owed ? VMBI_GATE_PENDING : VMBI_GATE_RUNNING),
+                                          VMB_ACQ_REL, VMB_RELAXED));
+    return owed;
+}
+
+/*
  * Open with the opener as owner: events are kept, not lost and not answered, until the opener
  * finishes. Only for a gate that is closed and idle, so nobody else changes it but stray events,
  * whose PENDING is owed to nobody and is overwritten.

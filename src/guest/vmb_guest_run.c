@@ -163,8 +163,8 @@ bool vmb_channel_rearm(struct vmb_channel *channel)
     bool more = vmb_endpoint_unmask(&channel->endpoint) && !channel->endpoint.rx.broken;
 
     if (!more) {
-        /* An event that came while we polled: ours, unless an interrupt has just taken it. */
-        more = vmbi_gate_finish(channel->gate) && vmbi_gate_claim(channel->gate);
+        /* With the last event the channel is given away, and perhaps no more. */
+        more = vmbi_gate_finish_or_take(channel->gate);
     }
     if (more) {
         vmb_endpoint_mask(&channel->endpoint);
