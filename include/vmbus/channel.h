@@ -155,6 +155,7 @@ struct vmb_post {
     struct vmb_post *next;
     uint8_t kind; /* Whose it is, and so what is to be said. */
     bool queued;
+    uint16_t words_sent; /* Of a GPADL's data: what the messages so far have said. */
 };
 
 /** A device buffer that the host may access under a handle: a GPADL of the guest's. */
@@ -170,10 +171,6 @@ struct vmb_gpadl {
     const struct vmb_gpadl_range *ranges;
     uint32_t range_count;
     uint32_t words_total; /* Of 8 bytes: a range's head and its page numbers. */
-    uint32_t words_sent;
-    uint32_t range_index; /* Where the next word comes from. */
-    uint32_t range_word;
-    uint32_t bodies_sent;
     uint64_t deadline_ns;
     void (*done)(void *context, struct vmb_gpadl *gpadl, vmb_status status);
     void *done_context;

@@ -15,25 +15,6 @@ static void close_tell(struct vmb_channel *channel, vmb_status status)
     }
 }
 
-/* The channel has no rings any more. What the host may still write is never used again. */
-void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go)
-{
-    struct vmb_guest *guest = channel->guest;
-
-    if (channel->ring_pages.base == NULL) {
-        return;
-    }
-    if (host_let_go) {
-        vmbi_rings_unshare(channel);
-    } else {
-        guest->shares_lost = true;
-        guest->counters.pages_leaked += channel->ring_pages.page_count;
-        vmbi_guest_log(guest, VMB_LOG_WARNING, "the host may still hold the rings: not reused",
-                       "relid", channel->relid);
-    }
-    channel->ring_pages.base = NULL;
-}
-
 /* Wait until no VP can hold what has just been closed or unmapped. */
 void vmbi_quiesce(struct vmb_channel *channel, enum channel_phase phase)
 {
@@ -126,7 +107,7 @@ void vmbi_close_posted(struct vmb_channel *channel, vmb_status status)
 {
     if (status != VMB_OK) {
         /* The host still runs the channel: whatever it may write to is lost to us. */
-        vmbi_gpadl_abandon(&channel->ring_gpadl);
+        channel->ring_handle = 0;
         vmbi_rings_leave(channel, false);
         vmbi_channel_move(channel, PHASE_OFFERED);
         close_tell(channel, VMB_ERR_STILL_SHARED);
@@ -135,14 +116,9 @@ void vmbi_close_posted(struct vmb_channel *channel, vmb_status status)
     vmbi_close_unshare(channel, channel->end_status);
 }
 
-static void close_rings_back(void *context, struct vmb_gpadl *gpadl, vmb_status status)
+/* The host has let go of the rings, or never will. */
+void vmbi_close_unshared(struct vmb_channel *channel, vmb_status status)
 {
-    struct vmb_channel *channel = context;
-
-    (void)gpadl;
-    if (channel->guest->state != BUS_CONNECTED) {
-        return;
-    }
     vmbi_rings_leave(channel, status == VMB_OK);
     vmbi_channel_move(channel, PHASE_OFFERED);
     if (status != VMB_OK) {
@@ -159,22 +135,23 @@ void vmbi_close_unshare(struct vmb_channel *channel, vmb_status end_status)
 {
     vmbi_channel_move(channel, PHASE_CLOSE_UNSHARING);
     channel->end_status = end_status;
-    if (vmb_channel_gpadl_teardown(&channel->ring_gpadl, close_rings_back, channel) != VMB_OK) {
-        close_rings_back(channel, &channel->ring_gpadl, VMB_ERR_STILL_SHARED);
-    }
+    vmbi_rings_unshare(channel);
 }
 
 /* The bus is being left, and no handler runs: the driver and whoever waits are told, once. */
 void vmbi_channel_drop(struct vmb_channel *channel)
 {
     bool was_open = channel->phase == PHASE_OPEN || channel->phase == PHASE_CLOSE_QUIESCING;
+    struct vmb_guest *guest = channel->guest;
 
-    vmbi_post_cancel(channel->guest, &channel->post);
+    vmbi_post_cancel(guest, &channel->post);
     if (channel->modify != MODIFY_NONE) {
         vmbi_modify_end(channel, VMB_ERR_GONE);
     }
     vmbi_gate_abandon(channel->gate);
     channel->deadline_ns = VMB_NEVER;
+    guest->shares_lost |= channel->ring_handle != 0;
+    channel->ring_handle = 0;
     vmbi_channel_move(channel, PHASE_OFFERED);
     channel->target_vp = VMB_VP_NONE;
     if (was_open && channel->driver->closed != NULL) {

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GPADLs: telling the host which guest pages it may use under one handle, and taking them back.
- * Bodies and GpadlTorndown carry no relid, so handles are never used twice while one is alive.
+ * GPADLs of devices: telling the host which guest pages it may use under one handle, and taking
+ * them back. Those of rings are in vmb_guest_rings.c.
  */
 #include "guest/vmb_guest_moves.h"
 
 #include "base/vmb_number.h"
 
-#define GPADL_FIRST_HANDLE 0x10000u
 /* A GPADL's data is counted in bytes by a 16-bit number. */
 #define GPADL_MAX_WORDS (0xFFFFu / 8u)
 
-static struct vmb_gpadl *gpadl_by_handle(struct vmb_guest *guest, uint32_t handle)
+struct vmb_gpadl *vmbi_gpadl_by_handle(struct vmb_guest *guest, uint32_t handle)
 {
     struct vmb_gpadl *gpadl = guest->gpadls;
 
@@ -19,19 +18,6 @@ static struct vmb_gpadl *gpadl_by_handle(struct vmb_guest *guest, uint32_t handl
         gpadl = gpadl->next;
     }
     return gpadl;
-}
-
-static uint32_t gpadl_new_handle(struct vmb_guest *guest)
-{
-    uint32_t handle;
-
-    do {
-        if (guest->next_gpadl < GPADL_FIRST_HANDLE) {
-            guest->next_gpadl = GPADL_FIRST_HANDLE;
-        }
-        handle = guest->next_gpadl++;
-    } while (gpadl_by_handle(guest, handle) != NULL);
-    return handle;
 }
 
 static void gpadl_unlink(struct vmb_guest *guest, struct vmb_gpadl *gpadl)
@@ -47,9 +33,7 @@ static void gpadl_unlink(struct vmb_guest *guest, struct vmb_gpadl *gpadl)
     gpadl->next = NULL;
     gpadl->handle = 0;
     vmbi_gpadl_move(gpadl, GPADL_NONE);
-    if (gpadl != &gpadl->channel->ring_gpadl) {
-        gpadl->channel->gpadl_count--;
-    }
+    gpadl->channel->gpadl_count--;
 }
 
 /* Tell the owner; last, since it may use the struct again at once. */
@@ -62,13 +46,6 @@ static void gpadl_tell(struct vmb_gpadl *gpadl, vmb_status status)
     if (done != NULL) {
         done(context, gpadl, status);
     }
-}
-
-/* The host may know it for ever and cannot be asked: its handle is forgotten, nobody is told. */
-void vmbi_gpadl_abandon(struct vmb_gpadl *gpadl)
-{
-    VMB_ASSERT(!gpadl->post.queued);
-    gpadl_unlink(gpadl->channel->guest, gpadl);
 }
 
 /* The host does not know it (any more): the memory is the owner's, unless it says otherwise. */
@@ -116,7 +93,7 @@ vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpad
         return VMB_ERR_INVALID_ARGUMENT;
     }
     vmb_memset(gpadl, 0, sizeof(*gpadl));
-    gpadl->handle = gpadl_new_handle(guest);
+    gpadl->handle = vmbi_gpadl_new_handle(guest, channel->relid);
     vmbi_gpadl_move(gpadl, GPADL_TELLING);
     gpadl->channel = channel;
     gpadl->ranges = ranges;
@@ -127,9 +104,7 @@ vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpad
     gpadl->deadline_ns = VMB_NEVER;
     gpadl->next = guest->gpadls;
     guest->gpadls = gpadl;
-    if (gpadl != &channel->ring_gpadl) {
-        channel->gpadl_count++;
-    }
+    channel->gpadl_count++;
     vmbi_post_queue(guest, &gpadl->post, POST_GPADL);
     return VMB_OK;
 }
@@ -168,103 +143,36 @@ vmb_status vmb_channel_gpadl_teardown(struct vmb_gpadl *gpadl, vmb_gpadl_done do
     return VMB_OK;
 }
 
-/* The next word of the range data: a range's head, or one of its page numbers. */
-static uint64_t gpadl_next_word(struct vmb_gpadl *gpadl)
+static void gpadl_describe(const struct vmb_gpadl *gpadl, struct gpadl_words *out_words)
 {
-    const struct vmb_gpadl_range *range = &gpadl->ranges[gpadl->range_index];
-    uint32_t pages = vmbi_pages_touched(range->byte_offset, range->byte_count);
-    uint32_t position = gpadl->range_word;
-    uint64_t word;
-
-    if (position == 0) {
-        word = (uint64_t)range->byte_offset << 32 | range->byte_count;
-    } else if (range->pages != NULL) {
-        word = range->pages[position - 1];
-    } else {
-        word = range->first_gpn + (position - 1);
-    }
-    gpadl->range_word++;
-    if (gpadl->range_word > pages) {
-        gpadl->range_word = 0;
-        gpadl->range_index++;
-    }
-    return word;
+    out_words->relid = gpadl->channel->relid;
+    out_words->handle = gpadl->handle;
+    out_words->ranges = gpadl->ranges;
+    out_words->range_count = gpadl->range_count;
+    out_words->total = gpadl->words_total;
+    out_words->sent = gpadl->post.words_sent;
 }
 
-static uint32_t gpadl_fill(struct vmb_gpadl *gpadl, uint64_t *words, uint32_t word_limit)
+void vmbi_gpadl_build(const struct vmb_gpadl *gpadl, struct vmb_message *message)
 {
-    uint32_t count = gpadl->words_total - gpadl->words_sent;
-    uint32_t index;
+    struct gpadl_words words;
 
-    count = count < word_limit ? count : word_limit;
-    for (index = 0; index < count; index++) {
-        words[index] = gpadl_next_word(gpadl);
-    }
-    return count;
-}
-
-static void gpadl_build_header(struct vmb_gpadl *gpadl, struct vmb_msg_gpadl_header *header)
-{
-    header->relid = gpadl->channel->relid;
-    header->gpadl = gpadl->handle;
-    header->range_data_bytes = (uint16_t)(gpadl->words_total * 8u);
-    header->range_count = (uint16_t)gpadl->range_count;
-    header->range_word_count = gpadl_fill(gpadl, header->range_words, VMB_GPADL_HEADER_WORDS);
-}
-
-/* A message that has to be posted again is built again: the cursor goes back first. */
-static void gpadl_seek(struct vmb_gpadl *gpadl, uint32_t word)
-{
-    gpadl->range_index = 0;
-    gpadl->range_word = 0;
-    while (word > 0) {
-        const struct vmb_gpadl_range *range = &gpadl->ranges[gpadl->range_index];
-        uint32_t words = 1 + vmbi_pages_touched(range->byte_offset, range->byte_count);
-
-        if (word < words) {
-            gpadl->range_word = word;
-            return;
-        }
-        word -= words;
-        gpadl->range_index++;
-    }
-}
-
-void vmbi_gpadl_build(struct vmb_gpadl *gpadl, struct vmb_message *message)
-{
-    if (gpadl->state == GPADL_REVOKING) {
-        message->number = VMB_MSG_GPADL_TEARDOWN;
-        message->u.gpadl_teardown.relid = gpadl->channel->relid;
-        message->u.gpadl_teardown.gpadl = gpadl->handle;
-        return;
-    }
-    gpadl_seek(gpadl, gpadl->words_sent);
-    if (gpadl->words_sent == 0) {
-        message->number = VMB_MSG_GPADL_HEADER;
-        gpadl_build_header(gpadl, &message->u.gpadl_header);
-        return;
-    }
-    message->number = VMB_MSG_GPADL_BODY;
-    message->u.gpadl_body.body_index = gpadl->bodies_sent;
-    message->u.gpadl_body.gpadl = gpadl->handle;
-    message->u.gpadl_body.range_word_count =
-        gpadl_fill(gpadl, message->u.gpadl_body.range_words, VMB_GPADL_BODY_WORDS);
+    gpadl_describe(gpadl, &words);
+    vmbi_gpadl_words_build(&words, message);
 }
 
 bool vmbi_gpadl_posted(struct vmb_gpadl *gpadl, vmb_status status)
 {
-    uint32_t left = gpadl->words_total - gpadl->words_sent;
-    bool was_header = gpadl->words_sent == 0;
-    uint32_t limit = was_header ? VMB_GPADL_HEADER_WORDS : VMB_GPADL_BODY_WORDS;
+    struct gpadl_words words;
 
     if (status != VMB_OK) {
         /* Without all of its data the host never uses it: the memory is ours. */
         gpadl_gone(gpadl, status);
         return false;
     }
-    gpadl->words_sent += left < limit ? left : limit;
-    gpadl->bodies_sent += was_header ? 0 : 1;
-    if (gpadl->words_sent < gpadl->words_total) {
+    gpadl_describe(gpadl, &words);
+    gpadl->post.words_sent = vmbi_gpadl_words_next(&words);
+    if (gpadl->post.words_sent < gpadl->words_total) {
         return true;
     }
     vmbi_gpadl_move(gpadl, GPADL_ASKED);
@@ -286,9 +194,13 @@ void vmbi_gpadl_teardown_posted(struct vmb_gpadl *gpadl, vmb_status status)
 
 void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_created *created)
 {
-    struct vmb_gpadl *gpadl = gpadl_by_handle(guest, created->gpadl);
-    struct vmb_channel *channel;
+    struct vmb_channel *channel = vmbi_rings_by_handle(guest, created->gpadl);
+    struct vmb_gpadl *gpadl = vmbi_gpadl_by_handle(guest, created->gpadl);
 
+    if (channel != NULL) {
+        vmbi_rings_created(channel, created);
+        return;
+    }
     if (gpadl == NULL || gpadl->channel->relid != created->relid ||
         (gpadl->state != GPADL_ASKED &&
          !(gpadl->state == GPADL_TELLING && created->status != VMB_NTSTATUS_SUCCESS))) {
@@ -309,8 +221,13 @@ void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_c
 
 void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_msg_gpadl_torndown *torndown)
 {
-    struct vmb_gpadl *gpadl = gpadl_by_handle(guest, torndown->gpadl);
+    struct vmb_channel *channel = vmbi_rings_by_handle(guest, torndown->gpadl);
+    struct vmb_gpadl *gpadl = vmbi_gpadl_by_handle(guest, torndown->gpadl);
 
+    if (channel != NULL) {
+        vmbi_rings_torndown(channel);
+        return;
+    }
     if (gpadl == NULL || gpadl->state != GPADL_REVOKED) {
         vmbi_unexpected(guest, VMB_MSG_GPADL_TORNDOWN, torndown->gpadl);
         return;

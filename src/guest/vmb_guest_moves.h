@@ -63,7 +63,7 @@
     MOVE(GPADL_ASKED, GPADL_READY, "GpadlCreated says yes, or time-out")                           \
     MOVE(GPADL_ASKED, GPADL_NONE, "refused, bus left")                                             \
     MOVE(GPADL_READY, GPADL_REVOKING, "tear down, GpadlTeardown queued")                           \
-    MOVE(GPADL_READY, GPADL_NONE, "bus left, its channel cannot be closed")                        \
+    MOVE(GPADL_READY, GPADL_NONE, "bus left")                                                      \
     MOVE(GPADL_REVOKING, GPADL_REVOKED, "posted")                                                  \
     MOVE(GPADL_REVOKING, GPADL_NONE, "cannot be posted, bus left")                                 \
     MOVE(GPADL_REVOKED, GPADL_NONE, "GpadlTorndown, time-out (memory lost), bus left")

@@ -54,32 +54,6 @@ static void open_ring_doorbell(void *context)
     vmbi_signal_event(channel);
 }
 
-/* Over rings that are new to it; what it has counted stays. */
-static vmb_status open_make_endpoint(struct vmb_channel *channel)
-{
-    uint8_t *tx = (uint8_t *)(void *)channel->ring_pages.base;
-    uint8_t *rx = tx + (size_t)(channel->tx_pages + 1) * VMB_PAGE_BYTES;
-    struct vmb_endpoint *endpoint = &channel->endpoint;
-    struct vmb_ring_counters sent = endpoint->tx.counters;
-    struct vmb_ring_counters received = endpoint->rx.counters;
-    uint32_t full = endpoint->tx.full;
-    struct vmb_endpoint_rings rings;
-    vmb_status status;
-
-    vmb_ring_format(tx);
-    vmb_ring_format(rx);
-    vmb_memset(&rings, 0, sizeof(rings));
-    rings.tx_control = tx;
-    rings.tx_data_bytes = channel->tx_pages * VMB_PAGE_BYTES;
-    rings.rx_control = rx;
-    rings.rx_data_bytes = channel->rx_pages * VMB_PAGE_BYTES;
-    status = vmb_endpoint_init(endpoint, &rings, open_ring_doorbell, channel);
-    endpoint->tx.counters = sent;
-    endpoint->tx.full = full;
-    endpoint->rx.counters = received;
-    return status;
-}
-
 /* The rings are ours again (or lost for good): the open has failed. */
 static void open_failed(struct vmb_channel *channel, vmb_status status)
 {
@@ -90,11 +64,9 @@ static void open_failed(struct vmb_channel *channel, vmb_status status)
     }
 }
 
-static void open_rings_shared(void *context, struct vmb_gpadl *gpadl, vmb_status status)
+/* The host has been told of the rings, and has them if @status is VMB_OK. */
+void vmbi_open_shared(struct vmb_channel *channel, vmb_status status)
 {
-    struct vmb_channel *channel = context;
-
-    (void)gpadl;
     if (channel->guest->state != BUS_CONNECTED) {
         return; /* Leaving the bus ends everything at once, this open too. */
     }
@@ -126,8 +98,6 @@ static void open_take_wishes(struct vmb_channel *channel,
     slot->on_event = driver->on_event;
     slot->device = options->device;
     channel->notify = (uint32_t)driver->notify;
-    channel->tx_pages = open_pages(options->tx_pages, driver->tx_pages);
-    channel->rx_pages = open_pages(options->rx_pages, driver->rx_pages);
     channel->target_vp = options->target_vp;
     channel->monitored = options->monitored;
     channel->done = options->done;
@@ -146,7 +116,7 @@ vmb_status vmb_channel_open(struct vmb_channel *channel,
                             const struct vmb_channel_open_options *options)
 {
     struct vmb_guest *guest = channel->guest;
-    uint64_t page_count;
+    uint32_t tx_pages, rx_pages;
     vmb_status status;
 
     if (channel->phase != PHASE_OFFERED || channel->rescinded || guest->state != BUS_CONNECTED) {
@@ -158,26 +128,22 @@ vmb_status vmb_channel_open(struct vmb_channel *channel,
         !open_vp_allowed(guest, options->target_vp)) {
         return VMB_ERR_INVALID_ARGUMENT;
     }
-    page_count = (uint64_t)open_pages(options->tx_pages, options->driver->tx_pages) +
-                 open_pages(options->rx_pages, options->driver->rx_pages) + 2u;
-    if (page_count > VMB_GPADL_MAX_PAGES) {
+    tx_pages = open_pages(options->tx_pages, options->driver->tx_pages);
+    rx_pages = open_pages(options->rx_pages, options->driver->rx_pages);
+    if (tx_pages > VMB_GPADL_MAX_PAGES || rx_pages > VMB_GPADL_MAX_PAGES ||
+        tx_pages + rx_pages + 2u > VMB_GPADL_MAX_PAGES) {
         return VMB_ERR_INVALID_ARGUMENT;
     }
-    status = vmbi_rings_share(channel, (uint32_t)page_count);
+    channel->tx_pages = (uint16_t)tx_pages;
+    channel->rx_pages = (uint16_t)rx_pages;
+    status = vmbi_rings_make(channel, open_ring_doorbell);
     if (status != VMB_OK) {
         return status;
     }
     open_take_wishes(channel, options);
-    if (open_make_endpoint(channel) != VMB_OK) {
-        vmbi_rings_leave(channel, true);
-        return VMB_ERR_INVALID_ARGUMENT; /* The port's pages are not aligned. */
-    }
-    vmb_memset(&channel->ring_range, 0, sizeof(channel->ring_range));
-    channel->ring_range.byte_count = (uint32_t)page_count * VMB_PAGE_BYTES;
-    channel->ring_range.first_gpn = channel->ring_pages.first_gpn;
     vmbi_channel_move(channel, PHASE_OPEN_SHARING);
-    return vmbi_gpadl_create(channel, &channel->ring_gpadl, &channel->ring_range, 1,
-                             open_rings_shared, channel);
+    vmbi_rings_share(channel);
+    return VMB_OK;
 }
 
 void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *message)
@@ -187,9 +153,9 @@ void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *mess
     message->number = VMB_MSG_OPEN_CHANNEL;
     open->relid = channel->relid;
     open->open_id = channel->guest->next_open_id;
-    open->ring_gpadl = channel->ring_gpadl.handle;
+    open->ring_gpadl = channel->ring_handle;
     open->target_vp = channel->target_vp;
-    open->downstream_page_offset = channel->tx_pages + 1;
+    open->downstream_page_offset = channel->tx_pages + 1u;
     if (channel->user_data_bytes != 0) { /* What lies behind it is zero already. */
         vmb_memcpy(open->user_defined, channel->user_data, channel->user_data_bytes);
     }

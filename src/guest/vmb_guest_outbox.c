@@ -16,6 +16,7 @@ void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, enum post_k
     VMB_ASSERT(!post->queued);
     post->kind = (uint8_t)kind;
     post->queued = true;
+    post->words_sent = 0;
     post->next = NULL;
     if (guest->outbox_last == NULL) {
         guest->outbox_first = post;
@@ -66,11 +67,19 @@ static struct vmb_channel *outbox_channel(struct vmb_post *post)
     return OUTBOX_OWNER(vmb_channel, post, post);
 }
 
+static void outbox_teardown(struct vmb_message *message, uint32_t relid, uint32_t handle)
+{
+    message->number = VMB_MSG_GPADL_TEARDOWN;
+    message->u.gpadl_teardown.relid = relid;
+    message->u.gpadl_teardown.gpadl = handle;
+}
+
 /* Write down what the post's owner has to say. */
 static void outbox_build(struct vmb_guest *guest, struct vmb_post *post,
                          struct vmb_message *message)
 {
     struct vmb_channel *channel;
+    struct vmb_gpadl *gpadl;
 
     vmb_memset(message, 0, sizeof(*message));
     switch ((enum post_kind)post->kind) {
@@ -100,9 +109,19 @@ static void outbox_build(struct vmb_guest *guest, struct vmb_post *post,
         message->u.modify_channel.relid = channel->relid;
         message->u.modify_channel.target_vp = channel->wanted_vp;
         break;
+    case POST_RINGS:
+        vmbi_rings_build(outbox_channel(post), message);
+        break;
+    case POST_RINGS_TEARDOWN:
+        channel = outbox_channel(post);
+        outbox_teardown(message, channel->relid, channel->ring_handle);
+        break;
     case POST_GPADL:
-    case POST_GPADL_TEARDOWN:
         vmbi_gpadl_build(OUTBOX_OWNER(vmb_gpadl, post, post), message);
+        break;
+    case POST_GPADL_TEARDOWN:
+        gpadl = OUTBOX_OWNER(vmb_gpadl, post, post);
+        outbox_teardown(message, gpadl->channel->relid, gpadl->handle);
         break;
     case POST_TL_CONNECT:
         vmbi_tl_build(OUTBOX_OWNER(vmb_tl_connect, post, post), message);
@@ -143,6 +162,11 @@ static bool outbox_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_st
         return false;
     case POST_MODIFY:
         vmbi_modify_posted(outbox_channel(post), status);
+        return false;
+    case POST_RINGS:
+        return vmbi_rings_posted(outbox_channel(post), status);
+    case POST_RINGS_TEARDOWN:
+        vmbi_rings_teardown_posted(outbox_channel(post), status);
         return false;
     case POST_GPADL:
         return vmbi_gpadl_posted(OUTBOX_OWNER(vmb_gpadl, post, post), status);

@@ -97,33 +97,26 @@ void vmbi_signal_event(struct vmb_channel *channel)
     }
 }
 
-vmb_status vmbi_rings_share(struct vmb_channel *channel, uint32_t page_count)
+vmb_status vmbi_share_pages(struct vmb_channel *channel, uint32_t page_count,
+                            struct vmb_pages *out_pages)
 {
     struct vmb_guest *guest = channel->guest;
-    vmb_status status;
 
     if (channel->private_ring) {
-        status = guest->paravisor.share_private_pages(guest->paravisor.context, page_count,
-                                                      &channel->ring_pages);
-    } else {
-        status =
-            guest->platform.share_pages(guest->platform.context, page_count, &channel->ring_pages);
+        return guest->paravisor.share_private_pages(guest->paravisor.context, page_count,
+                                                    out_pages);
     }
-    if (status != VMB_OK) {
-        channel->ring_pages.base = NULL;
-        return VMB_ERR_NO_MEMORY;
-    }
-    return VMB_OK;
+    return guest->platform.share_pages(guest->platform.context, page_count, out_pages);
 }
 
-void vmbi_rings_unshare(struct vmb_channel *channel)
+void vmbi_unshare_pages(struct vmb_channel *channel, const struct vmb_pages *pages)
 {
     struct vmb_guest *guest = channel->guest;
 
     if (channel->private_ring) {
-        guest->paravisor.unshare_private_pages(guest->paravisor.context, &channel->ring_pages);
+        guest->paravisor.unshare_private_pages(guest->paravisor.context, pages);
     } else {
-        guest->platform.unshare_pages(guest->platform.context, &channel->ring_pages);
+        guest->platform.unshare_pages(guest->platform.context, pages);
     }
 }
 

@@ -217,8 +217,10 @@ static uint64_t poll_channel_timeouts(struct vmb_guest *guest, uint64_t now_ns,
             guest->counters.requests_timed_out++;
             if (channel->phase == PHASE_OPEN_ASKING) {
                 vmbi_open_timeout(channel);
-            } else {
+            } else if (channel->phase == PHASE_OPEN) {
                 vmbi_modify_timeout(channel);
+            } else {
+                vmbi_rings_timeout(channel);
             }
         }
         earliest_ns = poll_earlier(earliest_ns, channel->deadline_ns);

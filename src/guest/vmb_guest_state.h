@@ -44,6 +44,8 @@ enum post_kind {
     POST_CLOSE,
     POST_RELEASE,
     POST_MODIFY,
+    POST_RINGS,
+    POST_RINGS_TEARDOWN,
     POST_GPADL,
     POST_GPADL_TEARDOWN,
     POST_TL_CONNECT,
@@ -154,11 +156,13 @@ struct vmb_channel {
     vmb_channel_done done;
     void *done_context;
 
-    struct vmb_gpadl ring_gpadl;
-    struct vmb_gpadl_range ring_range;
-    struct vmb_pages ring_pages;
-    uint32_t tx_pages;
-    uint32_t rx_pages;
+    /* The rings, if the endpoint has a control page: see vmb_guest_rings.c. */
+    vmb_gpn ring_gpn;
+    void *ring_owner;
+    uint32_t ring_handle; /* 0 unless the host knows them or is being told. */
+    uint16_t tx_pages;
+    uint16_t rx_pages;
+
     uint32_t stuck_read_offset; /* Where the host's packets began at the last look. */
     uintptr_t stuck_runs;       /* And how often the handler had run. */
     uintptr_t balance_runs;     /* And at the last rebalancing. */
@@ -369,8 +373,9 @@ vmb_status vmbi_post_message(struct vmb_guest *guest, uint32_t connection_id, co
                              uint32_t message_bytes);
 void vmbi_end_of_message(struct vmb_guest *guest, uint32_t vp, bool paravisor);
 void vmbi_signal_event(struct vmb_channel *channel);
-vmb_status vmbi_rings_share(struct vmb_channel *channel, uint32_t page_count);
-void vmbi_rings_unshare(struct vmb_channel *channel);
+vmb_status vmbi_share_pages(struct vmb_channel *channel, uint32_t page_count,
+                            struct vmb_pages *out_pages);
+void vmbi_unshare_pages(struct vmb_channel *channel, const struct vmb_pages *pages);
 vmb_status vmbi_expose(struct vmb_gpadl *gpadl);
 void vmbi_conceal(struct vmb_gpadl *gpadl);
 
@@ -383,7 +388,21 @@ void vmbi_on_tl_result(struct vmb_guest *guest, const struct vmb_msg_tl_connect_
 uint64_t vmbi_tl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns);
 void vmbi_tl_forget(struct vmb_guest *guest);
 
+/* vmb_guest_rings.c */
+vmb_status vmbi_rings_make(struct vmb_channel *channel, void (*ring_doorbell)(void *context));
+void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go);
+struct vmb_channel *vmbi_rings_by_handle(struct vmb_guest *guest, uint32_t handle);
+void vmbi_rings_share(struct vmb_channel *channel);
+void vmbi_rings_build(const struct vmb_channel *channel, struct vmb_message *message);
+bool vmbi_rings_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_rings_created(struct vmb_channel *channel, const struct vmb_msg_gpadl_created *created);
+void vmbi_rings_unshare(struct vmb_channel *channel);
+void vmbi_rings_teardown_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_rings_torndown(struct vmb_channel *channel);
+void vmbi_rings_timeout(struct vmb_channel *channel);
+
 /* vmb_guest_open.c */
+void vmbi_open_shared(struct vmb_channel *channel, vmb_status status);
 void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *message);
 void vmbi_open_posted(struct vmb_channel *channel, vmb_status status);
 void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_result *result);
@@ -396,7 +415,7 @@ void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason, vmb_channe
                       void *done_context);
 void vmbi_close_posted(struct vmb_channel *channel, vmb_status status);
 void vmbi_close_unshare(struct vmb_channel *channel, vmb_status end_status);
-void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go);
+void vmbi_close_unshared(struct vmb_channel *channel, vmb_status status);
 bool vmbi_quiesce_poll(struct vmb_guest *guest);
 void vmbi_quiesce(struct vmb_channel *channel, enum channel_phase phase);
 void vmbi_channel_drop(struct vmb_channel *channel);
@@ -410,12 +429,28 @@ void vmbi_modify_end(struct vmb_channel *channel, vmb_status status);
 void vmbi_on_modify_response(struct vmb_guest *guest,
                              const struct vmb_msg_modify_channel_response *response);
 
+/* vmb_guest_gpadl_words.c */
+
+/* What the host is told of a GPADL, in words of 8 bytes, and how much of it has been said. */
+struct gpadl_words {
+    uint32_t relid;
+    uint32_t handle;
+    const struct vmb_gpadl_range *ranges;
+    uint32_t range_count;
+    uint32_t total;
+    uint32_t sent;
+};
+uint32_t vmbi_gpadl_new_handle(struct vmb_guest *guest, uint32_t relid);
+/* What will have been said when the next message has. */
+uint16_t vmbi_gpadl_words_next(const struct gpadl_words *words);
+void vmbi_gpadl_words_build(const struct gpadl_words *words, struct vmb_message *message);
+
 /* vmb_guest_gpadl.c */
 vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
                              const struct vmb_gpadl_range *ranges, uint32_t range_count,
                              vmb_gpadl_done done, void *done_context);
-void vmbi_gpadl_abandon(struct vmb_gpadl *gpadl);
-void vmbi_gpadl_build(struct vmb_gpadl *gpadl, struct vmb_message *message);
+struct vmb_gpadl *vmbi_gpadl_by_handle(struct vmb_guest *guest, uint32_t handle);
+void vmbi_gpadl_build(const struct vmb_gpadl *gpadl, struct vmb_message *message);
 bool vmbi_gpadl_posted(struct vmb_gpadl *gpadl, vmb_status status);
 void vmbi_gpadl_teardown_posted(struct vmb_gpadl *gpadl, vmb_status status);
 void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_created *created);
