@@ -94,11 +94,72 @@ static void answers_that_make_no_sense_are_refused(void **state)
     assert_true(sense.has_block && sense.block == 7);
 }
 
+static void blocks_of_every_size(void **state)
+{
+    uint8_t data[32] = {0, 0, 0, 0, 0, 0, 0, 99};
+    struct vmb_stor_capacity capacity;
+
+    (void)state;
+    for (uint32_t bytes = 512; bytes <= 65536; bytes *= 2) {
+        data[9] = (uint8_t)(bytes >> 16);
+        data[10] = (uint8_t)(bytes >> 8);
+        data[13] = 3;
+        assert_int_equal(vmb_stor_capacity_decode(data, 32, &capacity), VMB_OK);
+        assert_int_equal(capacity.block_bytes, bytes);
+        assert_int_equal(capacity.physical_block_bytes, 8 * bytes);
+    }
+    data[9] = 2; /* 128 KiB: a number of bytes would not fit 32 bits any more. */
+    assert_int_equal(vmb_stor_capacity_decode(data, 32, &capacity), VMB_ERR_MALFORMED);
+}
+
+/* SPC-4 4.5: fixed or with descriptors, current or deferred; what is not there is not made up. */
+static void sense_data_of_all_formats(void **state)
+{
+    uint8_t fixed[18] = {0xF0, 0, 3, 0x12, 0x34, 0x56, 0x78, 10, 0, 0, 0, 0, 0x11, 0x04};
+    uint8_t described[20] = {0x72, 4, 0x44, 0x01, 0, 0, 0, 12, 0, 10, 0x80, 0, 1, 2, 3, 4, 5, 6, 7};
+    struct vmb_stor_sense sense;
+
+    (void)state;
+    assert_int_equal(vmb_stor_sense_decode(fixed, 18, &sense), VMB_OK);
+    assert_int_equal(sense.key, 3);
+    assert_int_equal(sense.asc, 0x1104);
+    assert_true(sense.has_block && sense.block == 0x12345678);
+    fixed[0] = 0x71; /* Deferred, and the information is not valid. */
+    assert_int_equal(vmb_stor_sense_decode(fixed, 14, &sense), VMB_OK);
+    assert_false(sense.has_block);
+    assert_true(sense.block == 0);
+
+    assert_int_equal(vmb_stor_sense_decode(described, 20, &sense), VMB_OK);
+    assert_int_equal(sense.key, 4);
+    assert_int_equal(sense.asc, 0x4401);
+    assert_true(sense.has_block && sense.block == 0x0102030405060700);
+    described[0] = 0x73; /* Deferred. */
+    assert_int_equal(vmb_stor_sense_decode(described, 20, &sense), VMB_OK);
+    assert_true(sense.has_block);
+    assert_int_equal(vmb_stor_sense_decode(described, 19, &sense), VMB_OK); /* Cut in the block. */
+    assert_false(sense.has_block);
+    assert_true(sense.block == 0);
+    assert_int_equal(vmb_stor_sense_decode(described, 8, &sense), VMB_OK);
+    assert_int_equal(sense.key, 4);
+    assert_int_equal(vmb_stor_sense_decode(described, 7, &sense), VMB_ERR_MALFORMED);
+    described[10] = 0; /* An information descriptor that is not valid. */
+    assert_int_equal(vmb_stor_sense_decode(described, 20, &sense), VMB_OK);
+    assert_false(sense.has_block);
+    described[10] = 0x80;
+    described[8] = 2; /* Another descriptor: sense key specific. */
+    assert_int_equal(vmb_stor_sense_decode(described, 20, &sense), VMB_OK);
+    assert_false(sense.has_block);
+    described[0] = 0x74;
+    assert_int_equal(vmb_stor_sense_decode(described, 20, &sense), VMB_ERR_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_to_the_byte),
         cmocka_unit_test(answers_that_make_no_sense_are_refused),
+        cmocka_unit_test(blocks_of_every_size),
+        cmocka_unit_test(sense_data_of_all_formats),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

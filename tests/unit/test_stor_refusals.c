@@ -94,6 +94,7 @@ static void disks_that_cannot_be_are_refused(void **state)
     DISK(block_bytes, 1000);
     DISK(physical_block_bytes, 1000);
     DISK(physical_block_bytes, 256);
+    DISK(physical_block_bytes, 512u << 16);
     DISK(discard_bytes, 700);
 #undef DISK
     disk = disk_of(0);

@@ -331,6 +331,217 @@ static void test_impossible_disks(void **state)
     assert_int_equal(vmbi_scsi_disk_init(&out, &disk, 4096), VMB_ERR_INVALID_ARGUMENT);
 }
 
+/* What a guest knows a disk by: the number that it was given, or one that follows from its serial.
+ */
+static void identity_of(const struct vmb_stor_disk *disk, uint8_t *identity)
+{
+    struct target target = target_new(disk);
+
+    assert_int_equal(ask(&target, "1201 83 00ff 00"), VMBI_SCSI_DATA);
+    memcpy(identity, target.data + 8, 8);
+}
+
+static void test_a_disk_without_a_number(void **state)
+{
+    struct vmb_stor_disk disk = plain();
+    uint8_t first[8], again[8], other[8], none[8];
+    struct target target;
+
+    (void)state;
+    disk.unique_id = 0;
+    identity_of(&disk, first);
+    identity_of(&disk, again);
+    assert_memory_equal(first, again, 8);
+    assert_int_equal(first[0] >> 4, 3); /* NAA: locally assigned. */
+    disk.serial[6] = '4';
+    identity_of(&disk, other);
+    assert_memory_not_equal(first, other, 8);
+    disk.serial[0] = '\0';
+    identity_of(&disk, none);
+    assert_memory_not_equal(first, none, 8);
+    target = target_new(&disk);
+    assert_answers(&target, "1201 80 00ff 00", "00 80 0001 30"); /* "0" */
+}
+
+static void test_names_are_printable(void **state)
+{
+    struct vmb_stor_disk disk = plain();
+    struct target target;
+
+    (void)state;
+    memcpy(disk.product, "a\tb\x7f\xc3\xa4~", 8);
+    memcpy(disk.serial, "\x1f \x80", 4);
+    target = target_new(&disk);
+    assert_int_equal(ask(&target, "1200 00 00ff 00"), VMBI_SCSI_DATA);
+    assert_memory_equal(target.data + 16, "a b   ~         ", 16);
+    assert_answers(&target, "1201 80 00ff 00", "00 80 0003 202020");
+    memset(disk.serial, 'S', sizeof(disk.serial)); /* Not even ended. */
+    memset(disk.product, 'P', sizeof(disk.product));
+    target = target_new(&disk);
+    assert_int_equal(ask(&target, "1201 80 00ff 00"), VMBI_SCSI_DATA);
+    assert_int_equal(target.outcome.data_bytes, 4 + VMB_STOR_SERIAL_CHARS);
+    assert_int_equal(ask(&target, "1200 00 00ff 00"), VMBI_SCSI_DATA);
+    assert_memory_equal(target.data + 30, "PP1.0 ", 6);
+}
+
+/* It can discard, but nobody may: nothing is promised, nothing is flushed. */
+static void test_a_read_only_disk_promises_nothing(void **state)
+{
+    struct vmb_stor_disk disk = plain();
+    struct target target;
+
+    (void)state;
+    disk.read_only = true;
+    target = target_new(&disk);
+    assert_answers(&target, "1201 b2 00ff 00", "00 b2 0004 00 00 00 00");
+    assert_answers(&target, "1201 b0 0024 00",
+                   "00 b0 003c 01 00 0008 00000800 00000800 00000000" Z16);
+    assert_answers(&target, "9e10 0000000000000000 00000020 0000",
+                   "00000000001fffff 00000200 00 03 00 00" Z16);
+    assert_int_equal(ask(&target, "1b0000000000"), VMBI_SCSI_GOOD); /* Stop: nothing to save. */
+    assert_true(target.outcome.stops);
+    assert_int_equal(ask(&target, "9100 0000000000000000 00000000 0000"), VMBI_SCSI_GOOD);
+}
+
+static void test_discards_that_leave_anything(void **state)
+{
+    struct vmb_stor_disk disk = plain();
+    struct target target;
+
+    (void)state;
+    disk.discard_zeroes = false;
+    target = target_new(&disk);
+    assert_answers(&target, "1201 b2 00ff 00", "00 b2 0004 00 e0 02 00"); /* No LBPRZ. */
+    assert_answers(&target, "9e10 0000000000000000 00000020 0000",
+                   "00000000001fffff 00000200 00 03 80 00" Z16);
+}
+
+static void test_more_of_the_mode_pages(void **state)
+{
+    struct vmb_stor_disk disk = plain();
+    struct target target = target_new(&disk);
+
+    (void)state;
+    assert_fails(&target, "1a08 08 ff ff 00", VMBI_SENSE_ILLEGAL_REQUEST,
+                 0x2400);                                               /* No subpages. */
+    assert_int_equal(ask(&target, "1a08 4a 00 ff 00"), VMBI_SCSI_DATA); /* What can be changed: */
+    assert_memory_equal(target.data + 4, "\x0a\x0a\0\0\0\0\0\0\0\0\0\0", 12); /* nothing. */
+    disk.block_count = UINT64_C(0x100000000);
+    target = target_new(&disk);
+    assert_int_equal(ask(&target, "1a00 08 00 ff 00"), VMBI_SCSI_DATA);
+    assert_memory_equal(target.data + 4, "\xff\xff\xff\xff\0\0\x02\0", 8); /* "Many". */
+}
+
+/* P_I_EXPONENT and the granularity have 4 and 16 bits. */
+static void test_physical_blocks(void **state)
+{
+    struct vmb_stor_disk disk = plain();
+    struct vmbi_scsi_disk out;
+    struct target target;
+
+    (void)state;
+    disk.physical_block_bytes = 512u << 15;
+    target = target_new(&disk);
+    assert_int_equal(ask(&target, "9e10 0000000000000000 00000020 0000"), VMBI_SCSI_DATA);
+    assert_int_equal(target.data[13], 15);
+    assert_answers(&target, "1201 b0 0008 00", "00 b0 003c 01 00 8000");
+    disk.physical_block_bytes = 512u << 16;
+    assert_int_equal(vmbi_scsi_disk_init(&out, &disk, 4096), VMB_ERR_INVALID_ARGUMENT);
+}
+
+static void test_lists_of_luns(void **state)
+{
+    struct vmb_stor_disk disk = plain();
+    struct target target = target_new(&disk);
+    struct vmbi_scsi_command command = {target.cdb, 12, target.data};
+
+    (void)state;
+    (void)proto_hex("a000 00 000000 00001000 0000", target.cdb);
+    vmbi_scsi_report_luns(UINT64_MAX, &command, &target.outcome);
+    assert_int_equal(target.outcome.data_bytes, VMBI_SCSI_DATA_BYTES);
+    assert_int_equal(target.data[2] << 8 | target.data[3], 8 * VMBI_SCSI_LUNS);
+    assert_int_equal(target.data[VMBI_SCSI_DATA_BYTES - 7], VMBI_SCSI_LUNS - 1);
+    target.cdb[2] = 1; /* Well-known LUNs only: there are none. */
+    vmbi_scsi_report_luns(UINT64_MAX, &command, &target.outcome);
+    assert_int_equal(target.outcome.data_bytes, 8);
+    assert_int_equal(target.data[3], 0);
+    target.cdb[2] = 3;
+    vmbi_scsi_report_luns(UINT64_MAX, &command, &target.outcome);
+    assert_int_equal(target.outcome.action, VMBI_SCSI_FAIL);
+    target.cdb[2] = 0;
+    command.cdb_bytes = 11;
+    vmbi_scsi_report_luns(UINT64_MAX, &command, &target.outcome);
+    assert_int_equal(target.outcome.action, VMBI_SCSI_FAIL);
+    /* These three leave a unit attention to the next command (SAM-5 5.14). */
+    assert_false(vmbi_scsi_reports_attention(VMBI_SCSI_INQUIRY));
+    assert_false(vmbi_scsi_reports_attention(VMBI_SCSI_REPORT_LUNS));
+    assert_false(vmbi_scsi_reports_attention(VMBI_SCSI_REQUEST_SENSE));
+    assert_true(vmbi_scsi_reports_attention(VMBI_SCSI_TEST_UNIT_READY));
+}
+
+/* What a back end says, and what the guest hears. */
+static void test_results_as_sense(void **state)
+{
+    static const struct {
+        enum vmb_stor_operation operation;
+        enum vmb_stor_result result;
+        uint8_t key;
+        uint16_t asc;
+    } results[] = {
+        {VMB_STOR_READ, VMB_STOR_DONE, 0, 0},
+        {VMB_STOR_READ, VMB_STOR_MEDIA_ERROR, VMBI_SENSE_MEDIUM_ERROR, 0x1100},
+        {VMB_STOR_WRITE, VMB_STOR_MEDIA_ERROR, VMBI_SENSE_MEDIUM_ERROR, 0x0C00},
+        {VMB_STOR_FLUSH, VMB_STOR_MEDIA_ERROR, VMBI_SENSE_MEDIUM_ERROR, 0x0C00},
+        {VMB_STOR_WRITE, VMB_STOR_NO_SPACE, VMBI_SENSE_DATA_PROTECT, 0x2707},
+        {VMB_STOR_WRITE, VMB_STOR_READ_ONLY, VMBI_SENSE_DATA_PROTECT, 0x2700},
+        {VMB_STOR_READ, VMB_STOR_GONE, VMBI_SENSE_HARDWARE_ERROR, 0x4400},
+        {VMB_STOR_READ, VMB_STOR_FAILED, VMBI_SENSE_HARDWARE_ERROR, 0x4400},
+        {VMB_STOR_READ, (enum vmb_stor_result)77, VMBI_SENSE_HARDWARE_ERROR, 0x4400},
+    };
+    struct vmb_stor_disk disk = plain();
+    struct target target = target_new(&disk);
+    struct vmb_stor_io io = {.offset_bytes = 8 * 512, .byte_count = 8 * 512};
+    struct vmbi_sense sense;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+        io.operation = results[i].operation;
+        sense = vmbi_sense_of_result(&target.disk, &io, results[i].result);
+        assert_int_equal(sense.key, results[i].key);
+        assert_int_equal(sense.asc, results[i].asc);
+        assert_int_equal(sense.has_block, results[i].key == VMBI_SENSE_MEDIUM_ERROR &&
+                                              results[i].operation != VMB_STOR_FLUSH);
+    }
+    io.operation = VMB_STOR_READ;
+    sense = vmbi_sense_of_result(&target.disk, &io, VMB_STOR_MEDIA_ERROR);
+    assert_true(sense.block == 8); /* It did not say where: the first. */
+    io.error_offset_bytes = 11 * 512;
+    sense = vmbi_sense_of_result(&target.disk, &io, VMB_STOR_MEDIA_ERROR);
+    assert_true(sense.block == 11);
+}
+
+/* A field of the parameter list is told apart from one of the CDB (SPC-4 4.5.2.4.2). */
+static void test_which_byte_is_wrong(void **state)
+{
+    static const struct {
+        uint16_t asc;
+        uint8_t specific;
+    } codes[] = {{VMBI_ASC_INVALID_FIELD_IN_CDB, 0xC8},
+                 {VMBI_ASC_INVALID_FIELD_IN_LIST, 0x88},
+                 {VMBI_ASC_PARAMETER_LIST_LENGTH, 0x88}};
+    uint8_t bytes[VMBI_SENSE_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct vmbi_sense sense = {
+            .key = 5, .asc = codes[i].asc, .has_field = true, .field_byte = 7, .field_bit = 3};
+
+        vmbi_sense_encode(&sense, bytes);
+        assert_int_equal(bytes[15], codes[i].specific | 3);
+        assert_int_equal(bytes[17], 7);
+    }
+}
+
 /* Any command at all: no field leads outside, whatever it holds. */
 static void test_any_command(void **state)
 {
@@ -369,6 +580,15 @@ int main(void)
         cmocka_unit_test(test_sense_data),
         cmocka_unit_test(test_sense_and_ready),
         cmocka_unit_test(test_impossible_disks),
+        cmocka_unit_test(test_a_disk_without_a_number),
+        cmocka_unit_test(test_names_are_printable),
+        cmocka_unit_test(test_a_read_only_disk_promises_nothing),
+        cmocka_unit_test(test_discards_that_leave_anything),
+        cmocka_unit_test(test_more_of_the_mode_pages),
+        cmocka_unit_test(test_physical_blocks),
+        cmocka_unit_test(test_lists_of_luns),
+        cmocka_unit_test(test_results_as_sense),
+        cmocka_unit_test(test_which_byte_is_wrong),
         cmocka_unit_test(test_any_command),
     };
 

@@ -80,7 +80,8 @@ struct vmb_stor_disk {
     void *context;                           /**< Passed to them. */
     uint64_t block_count;                    /**< Required; of block_bytes each. */
     uint32_t block_bytes;                    /**< 512 to 4096, a power of two. Default 512. */
-    uint32_t physical_block_bytes;           /**< Likewise, not less. Default: block_bytes. */
+    /** Block of the medium: a power of two, 1 to 32768 times block_bytes. Default: block_bytes. */
+    uint32_t physical_block_bytes;
     uint32_t discard_bytes;                  /**< Granularity of discards; 0: none are possible. */
     bool discard_zeroes;                     /**< What was discarded reads as zeros. */
     bool read_only;                          /**< The guest may not write. */

@@ -6,6 +6,7 @@
 
 #define SCSI_BLOCK_BYTES_MIN 512u
 #define SCSI_BLOCK_BYTES_MAX 4096u
+#define SCSI_EXPONENT_MAX    15u /* READ CAPACITY has 4 bits for it (SBC-3 5.16). */
 #define SCSI_CONTROL_NACA    0x04u
 
 /* scsi_row.traits */
@@ -116,9 +117,10 @@ bool vmbi_scsi_reports_attention(uint8_t operation_code)
            operation_code != VMBI_SCSI_REQUEST_SENSE;
 }
 
+/* @number is not 0. */
 static bool scsi_is_power_of_two(uint32_t number)
 {
-    return number != 0 && (number & (number - 1)) == 0;
+    return (number & (number - 1)) == 0;
 }
 
 static uint32_t scsi_shift_of(uint32_t power_of_two)
@@ -140,7 +142,7 @@ vmb_status vmbi_scsi_disk_init(struct vmbi_scsi_disk *disk, const struct vmb_sto
     if (is->ops == NULL || is->ops->submit == NULL || is->block_count == 0 ||
         !scsi_is_power_of_two(block) || block < SCSI_BLOCK_BYTES_MIN ||
         block > SCSI_BLOCK_BYTES_MAX || !scsi_is_power_of_two(physical) || physical < block ||
-        is->discard_bytes % block != 0) {
+        physical >> SCSI_EXPONENT_MAX > block || is->discard_bytes % block != 0) {
         return VMB_ERR_INVALID_ARGUMENT;
     }
     disk->is = *is;
