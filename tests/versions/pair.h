@@ -128,6 +128,10 @@ struct pair {
     vmb_status connected_status, suspended_status, unloaded_status;
     uint32_t kept;                /* Rescinded and not let go of: a GPADL was there. */
     struct vmb_channel *stranger; /* Offered, and of none of the devices. */
+    void *own;                    /* The test's, for the next three, which may be NULL. */
+    void (*own_offered)(struct pair *pair, struct vmb_channel *channel); /* A stranger. */
+    void (*own_rescinded)(struct pair *pair, struct vmb_channel *channel);
+    void (*own_moved)(struct pair *pair); /* A new host: offer the test's own devices to it. */
     uint32_t host_connected, host_disconnected;
     vmb_status tl_answer;
     uint32_t tl_count;

@@ -140,6 +140,9 @@ void pair_offer_again(struct pair *pair)
             pair_offer(pair, i, device->index, device->flags);
         }
     }
+    if (pair->own_moved != NULL) {
+        pair->own_moved(pair);
+    }
 }
 
 /* ---- The guest's end: count -------------------------------------------------------------------
@@ -266,10 +269,13 @@ static void told_offered(void *context, struct vmb_channel *channel)
     struct pair_device *device = device_of(pair, channel);
 
     pair->offered++;
-    if (device == NULL) {
-        pair->stranger = channel;
-    } else {
+    if (device != NULL) {
         device->channel = channel;
+        return;
+    }
+    pair->stranger = channel;
+    if (pair->own_offered != NULL) {
+        pair->own_offered(pair, channel);
     }
 }
 
@@ -286,6 +292,8 @@ static void told_rescinded(void *context, struct vmb_channel *channel)
     if (device != NULL) {
         device->rescinded++;
         device->channel = NULL;
+    } else if (pair->own_rescinded != NULL) {
+        pair->own_rescinded(pair, channel);
     }
     if (!pair->keep_rescinded && vmb_channel_let_go(channel) != VMB_OK) {
         pair->kept++;
