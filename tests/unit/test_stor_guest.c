@@ -3,189 +3,7 @@
  * Storage, guest side: against our host with a disk in memory, every byte compared; and against a
  * host made by hand that lies.
  */
-#include "stor_kit.h"
-
-#include <vmbus/drivers/stor_guest.h>
-
-#define REQUESTS 64u
-
-/* ---- Both ends over pairs of rings ----------------------------------------------------------- */
-
-struct ends {
-    struct kit *kit;
-    struct vmb_stor_guest *guest;
-    void *memory;
-    uint32_t readies, news, failures;
-    vmb_status ready;
-    uint32_t done_count;
-    struct vmb_stor_request *order[4096]; /* In which they ended. */
-};
-
-static struct ends *ends; /* Of the test that runs. */
-
-static void ends_ready(void *context, vmb_status status)
-{
-    assert_ptr_equal(context, ends);
-    ends->readies++;
-    ends->ready = status;
-}
-
-static void ends_news(void *context)
-{
-    assert_ptr_equal(context, ends);
-    ends->news++;
-}
-
-static void ends_failed(void *context, uint32_t channel, vmb_status status)
-{
-    assert_ptr_equal(context, ends);
-    assert_int_equal(channel, 0);
-    assert_int_equal(status, VMB_ERR_PEER);
-    ends->failures++;
-}
-
-static void ends_wake(void *context, uint32_t channel)
-{
-    assert_ptr_equal(context, ends);
-    ends->kit->pairs[channel]->guest.rung = true;
-}
-
-static void ends_done(struct vmb_stor_request *request)
-{
-    assert_true(ends->done_count < sizeof(ends->order) / sizeof(ends->order[0]));
-    ends->order[ends->done_count++] = request;
-}
-
-static struct vmb_stor_guest_options ends_options(void)
-{
-    return (struct vmb_stor_guest_options){
-        .struct_bytes = sizeof(struct vmb_stor_guest_options),
-        .sub_channel_limit = KIT_CHANNELS - 1,
-        .context = ends,
-        .ready = ends_ready,
-        .luns_changed = ends_news,
-        .failed = ends_failed,
-        .wake = ends_wake,
-    };
-}
-
-/* Both ends; nothing is open. The host's end of channel 0 has no driver if @by_hand. */
-static void ends_new(const struct vmb_stor_guest_options *wishes, uint32_t ring_bytes)
-{
-    struct vmb_stor_guest_options options;
-    size_t bytes;
-
-    ends = calloc(1, sizeof(*ends));
-    assert_non_null(ends);
-    options = wishes != NULL ? *wishes : ends_options();
-    options.context = ends;
-    ends->kit = kit_new(ring_bytes, 0);
-    bytes = vmb_stor_guest_memory_bytes(&options);
-    assert_true(bytes != 0);
-    ends->memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-    assert_int_equal(vmb_stor_guest_init(ends->memory, bytes - 1, &options, &ends->guest),
-                     VMB_ERR_TOO_SMALL);
-    assert_int_equal(vmb_stor_guest_init(ends->memory, bytes, &options, &ends->guest), VMB_OK);
-}
-
-static void ends_free(void)
-{
-    free(ends->memory);
-    kit_free(ends->kit);
-    free(ends);
-}
-
-static void ends_run(void)
-{
-    bool any = true;
-
-    for (uint32_t round = 0; any; round++) {
-        assert_true(round < 100000);
-        any = false;
-        for (uint32_t i = 0; i < KIT_CHANNELS; i++) {
-            struct pair_side *sides[] = {&ends->kit->pairs[i]->guest, &ends->kit->pairs[i]->host};
-
-            for (uint32_t k = 0; k < 2; k++) {
-                if (sides[k]->rung && sides[k]->driver != NULL) {
-                    pair_deliver(sides[k]);
-                    any = true;
-                }
-            }
-        }
-    }
-}
-
-static void ends_open(uint32_t channel)
-{
-    pair_open(&ends->kit->pairs[channel]->guest, vmb_stor_guest_driver(),
-              vmb_stor_guest_device(ends->guest, channel));
-}
-
-/* Open all channels, and take the unit attention of LUN 0. */
-static void ends_begin(void)
-{
-    struct vmb_stor_request request = {.command = vmb_stor_test_ready(), .done = ends_done};
-
-    kit_open(ends->kit, 0);
-    ends_open(0);
-    ends_run();
-    assert_int_equal(ends->readies, 1);
-    assert_int_equal(ends->ready, VMB_OK);
-    for (uint32_t i = 1; i < KIT_CHANNELS; i++) {
-        kit_open(ends->kit, i);
-        ends_open(i);
-    }
-    ends_run();
-    assert_int_equal(vmb_stor_guest_submit(ends->guest, 0, &request), VMB_OK);
-    ends_run();
-    assert_int_equal(ends->done_count, 1);
-    assert_int_equal(request.status, VMB_ERR_REFUSED);
-    ends->done_count = 0;
-}
-
-static void ends_make(void)
-{
-    ends_new(NULL, 65536);
-    ends_begin();
-}
-
-/* Submit, run, and see that it ended once. */
-static vmb_status ends_do(uint32_t channel, struct vmb_stor_request *request)
-{
-    request->done = ends_done;
-    ends->done_count = 0;
-    assert_int_equal(vmb_stor_guest_submit(ends->guest, channel, request), VMB_OK);
-    ends_run();
-    assert_int_equal(ends->done_count, 1);
-    assert_ptr_equal(ends->order[0], request);
-    return request->status;
-}
-
-/* A command whose data are at page 1. */
-static struct vmb_stor_request request_at(struct vmb_stor_command command, vmb_gpa address)
-{
-    return (struct vmb_stor_request){
-        .command = command,
-        .data = {.first_gpn = address / VMB_PAGE_BYTES,
-                 .byte_offset = (uint32_t)(address % VMB_PAGE_BYTES)},
-    };
-}
-
-static struct vmb_stor_guest_counters counters_now(void)
-{
-    struct vmb_stor_guest_counters counters;
-
-    vmb_stor_guest_read_counters(ends->guest, &counters);
-    return counters;
-}
-
-static uint64_t dice_state;
-
-static uint32_t dice(uint32_t sides)
-{
-    dice_state = dice_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)((dice_state >> 33) % sides);
-}
+#include "stor_ends.h"
 
 /* ---- With a good host ------------------------------------------------------------------------ */
 
@@ -194,7 +12,7 @@ static void each_version_initialises(void **state)
     (void)state;
     for (uint32_t i = 0; vmb_stor_version(i) != 0; i++) {
         struct vmb_stor_guest_options options = ends_options();
-        struct vmb_stor_request request = request_at(vmb_stor_inquiry(-1, 36), VMB_PAGE_BYTES);
+        struct vmb_stor_request request = ends_request(vmb_stor_inquiry(-1, 36), VMB_PAGE_BYTES);
 
         options.max_version = vmb_stor_version(i);
         ends_new(&options, 65536);
@@ -213,7 +31,7 @@ static void each_version_initialises(void **state)
 
 static void a_disk_tells_what_it_is(void **state)
 {
-    struct vmb_stor_request request = request_at(vmb_stor_read_capacity(), 5000);
+    struct vmb_stor_request request = ends_request(vmb_stor_read_capacity(), 5000);
     struct vmb_stor_capacity capacity;
     uint8_t *data;
 
@@ -225,13 +43,21 @@ static void a_disk_tells_what_it_is(void **state)
     assert_int_equal(capacity.block_bytes, 512);
     assert_true(capacity.block_count == ends->kit->disk.bytes / 512);
     assert_true(capacity.can_unmap && capacity.unmapped_zeros);
-    request = request_at(vmb_stor_report_luns(520), 5000);
+    request = ends_request(vmb_stor_report_luns(520), 5000);
     assert_int_equal(ends_do(2, &request), VMB_OK);
     assert_true(vmb_stor_luns_decode(data, request.moved_bytes) == 1);
-    request = request_at(vmb_stor_inquiry(0x80, 255), 5000);
+    request = ends_request(vmb_stor_inquiry(0x80, 255), 5000);
     assert_int_equal(ends_do(0, &request), VMB_OK);
     assert_memory_equal(data + 4, "serial-1", 8);
     ends_free();
+}
+
+static uint64_t dice_state;
+
+static uint32_t dice(uint32_t sides)
+{
+    dice_state = dice_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((dice_state >> 33) % sides);
 }
 
 /* Reads and writes of many lengths on all channels at once; what is on the disk is known. */
@@ -309,7 +135,7 @@ static void every_byte_arrives(void **state)
         }
     }
     assert_memory_equal(ends->kit->disk.now, expected, (size_t)ends->kit->disk.bytes);
-    assert_int_equal(counters_now().lies + counters_now().unknown + counters_now().malformed, 0);
+    assert_int_equal(ends_counters().lies + ends_counters().unknown + ends_counters().malformed, 0);
     free(expected);
     ends_free();
 }
@@ -324,7 +150,7 @@ static void flush_unmap_and_same(void **state)
     ends_make();
     page = ends->kit->pages + VMB_PAGE_BYTES;
     memset(page, 0x5A, 512);
-    request = request_at(vmb_stor_write_same(0, 1024, 512, false), VMB_PAGE_BYTES);
+    request = ends_request(vmb_stor_write_same(0, 1024, 512, false), VMB_PAGE_BYTES);
     assert_int_equal(ends_do(0, &request), VMB_OK);
     assert_int_equal(ends->kit->disk.now[1024 * 512 - 1], 0x5A);
     assert_int_equal(ends->kit->disk.durable[0], 0);
@@ -332,7 +158,7 @@ static void flush_unmap_and_same(void **state)
     assert_int_equal(ends_do(0, &request), VMB_OK);
     assert_int_equal(ends->kit->disk.durable[1024 * 512 - 1], 0x5A);
     vmb_stor_unmap_encode(ranges, 2, page);
-    request = request_at(vmb_stor_unmap(2), VMB_PAGE_BYTES);
+    request = ends_request(vmb_stor_unmap(2), VMB_PAGE_BYTES);
     assert_int_equal(ends_do(0, &request), VMB_OK);
     assert_int_equal(ends->kit->disk.now[8 * 512 - 1], 0x5A);
     assert_int_equal(ends->kit->disk.now[8 * 512], 0);
@@ -351,7 +177,7 @@ static void conditions_are_told(void **state)
     ends->kit->disk.fail_from = 5 * 512;
     ends->kit->disk.fail_to = 6 * 512;
     ends->kit->disk.failure = VMB_STOR_MEDIA_ERROR;
-    request = request_at(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
+    request = ends_request(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
     assert_int_equal(ends_do(0, &request), VMB_ERR_REFUSED);
     assert_int_equal(request.scsi_status, VMB_STOR_SCSI_CHECK_CONDITION);
     assert_int_equal(vmb_stor_sense_decode(request.sense, request.sense_bytes, &sense), VMB_OK);
@@ -362,7 +188,7 @@ static void conditions_are_told(void **state)
     assert_int_equal(ends_do(0, &request), VMB_ERR_REFUSED);
     assert_int_equal(request.sense_bytes, 0);
     assert_int_not_equal(request.srb_status, VMB_STOR_SRB_SUCCESS);
-    assert_int_equal(counters_now().conditions, 3);
+    assert_int_equal(ends_counters().conditions, 3);
     ends_free();
 }
 
@@ -376,7 +202,7 @@ static void more_than_fit_wait_in_order(void **state)
     ends_new(&options, 4096); /* A ring of some forty packets. */
     ends_begin();
     for (uint32_t i = 0; i < 1000; i++) {
-        requests[i] = request_at(vmb_stor_write(i, 1, 512, false), VMB_PAGE_BYTES);
+        requests[i] = ends_request(vmb_stor_write(i, 1, 512, false), VMB_PAGE_BYTES);
         requests[i].done = ends_done;
         assert_int_equal(vmb_stor_guest_submit(ends->guest, 0, &requests[i]), VMB_OK);
     }
@@ -386,7 +212,7 @@ static void more_than_fit_wait_in_order(void **state)
         assert_ptr_equal(ends->order[i], &requests[i]); /* This disk answers in order. */
         assert_int_equal(requests[i].status, VMB_OK);
     }
-    assert_true(counters_now().waits > 0);
+    assert_true(ends_counters().waits > 0);
     ends_free();
 }
 
@@ -404,7 +230,7 @@ static void done_again(struct vmb_stor_request *request)
 static void requests_may_be_submitted_from_done(void **state)
 {
     uint32_t left = 500;
-    struct vmb_stor_request request = request_at(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
+    struct vmb_stor_request request = ends_request(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
 
     (void)state;
     ends_make();
@@ -418,7 +244,7 @@ static void requests_may_be_submitted_from_done(void **state)
 
 static void resets_end_after_what_is_older(void **state)
 {
-    struct vmb_stor_request older = request_at(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
+    struct vmb_stor_request older = ends_request(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
     struct vmb_stor_request reset = {.kind = VMB_STOR_CONTROLLER_RESET, .done = ends_done};
     struct vmb_stor_request ready = {.command = vmb_stor_test_ready()};
 
@@ -445,7 +271,7 @@ static void resets_end_after_what_is_older(void **state)
 
 static void luns_that_come_are_news(void **state)
 {
-    struct vmb_stor_request request = request_at(vmb_stor_report_luns(520), VMB_PAGE_BYTES);
+    struct vmb_stor_request request = ends_request(vmb_stor_report_luns(520), VMB_PAGE_BYTES);
     struct vmb_stor_disk disk;
 
     (void)state;
@@ -463,7 +289,7 @@ static void luns_that_come_are_news(void **state)
 static void what_cannot_be_is_refused(void **state)
 {
     struct vmb_stor_guest_options options = ends_options();
-    struct vmb_stor_request good = request_at(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES), bad;
+    struct vmb_stor_request good = ends_request(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES), bad;
 
     (void)state;
     options.request_limit = 3;
@@ -506,7 +332,7 @@ static void close_with(vmb_status reason, vmb_status wanted)
     pair = ends->kit->pairs[0];
     ends->kit->disk.keeps = true;
     for (uint32_t i = 0; i < 3; i++) {
-        requests[i] = request_at(vmb_stor_read(i, 8, 512), VMB_PAGE_BYTES);
+        requests[i] = ends_request(vmb_stor_read(i, 8, 512), VMB_PAGE_BYTES);
         requests[i].done = ends_done;
         assert_int_equal(vmb_stor_guest_submit(ends->guest, 0, &requests[i]), VMB_OK);
         if (i == 1) {
@@ -518,7 +344,7 @@ static void close_with(vmb_status reason, vmb_status wanted)
     assert_int_equal(requests[0].status, wanted);
     assert_int_equal(requests[1].status, wanted);
     assert_int_equal(requests[2].status, VMB_ERR_GONE);
-    assert_int_equal(counters_now().abandoned, 3);
+    assert_int_equal(ends_counters().abandoned, 3);
     assert_int_equal(vmb_stor_guest_version(ends->guest), 0);
     assert_int_equal(vmb_stor_guest_submit(ends->guest, 0, &requests[0]), VMB_ERR_WRONG_STATE);
     /* What comes after the end is answered to nobody, even once the channel is open again. */
@@ -528,7 +354,7 @@ static void close_with(vmb_status reason, vmb_status wanted)
     pair->guest.driver->on_event(pair->guest.device);
     ends_open(0);
     pair->guest.driver->on_event(pair->guest.device);
-    assert_int_equal(counters_now().unknown, 2);
+    assert_int_equal(ends_counters().unknown, 2);
     assert_int_equal(ends->done_count, 3);
     ends_free();
 }
@@ -541,74 +367,6 @@ static void a_channel_that_goes_ends_its_requests(void **state)
 }
 
 /* ---- With a host that lies ------------------------------------------------------------------- */
-
-/* The host's end of channel 0, by hand. */
-static struct vmb_endpoint *liar(void)
-{
-    return &ends->kit->pairs[0]->host.endpoint;
-}
-
-static uint64_t liar_receive(uint8_t *packet)
-{
-    struct vmb_packet got;
-
-    if (vmb_endpoint_receive(liar(), packet, VMB_STOR_PACKET_BYTES, &got) != VMB_OK) {
-        return 0;
-    }
-    vmb_endpoint_release(liar());
-    return got.transaction_id;
-}
-
-static void liar_send(uint64_t id, const uint8_t *packet, uint32_t bytes)
-{
-    assert_int_equal(vmb_endpoint_complete(liar(), id, packet, bytes), VMB_OK);
-    ends_run();
-}
-
-/* Answer the next step of the initialisation. */
-static void liar_step(uint32_t operation, uint32_t nt_status,
-                      const struct vmb_stor_properties *properties)
-{
-    uint8_t packet[VMB_STOR_PACKET_BYTES];
-    uint64_t id = liar_receive(packet);
-    struct vmb_stor_header header;
-
-    assert_true(id != 0);
-    assert_int_equal(vmb_stor_header_decode(packet, sizeof(packet), &header), VMB_OK);
-    assert_int_equal(header.operation, operation);
-    if (properties != NULL) {
-        vmb_stor_properties_encode(properties, packet);
-    }
-    vmb_stor_answer_encode(packet, nt_status);
-    liar_send(id, packet, sizeof(packet));
-}
-
-static void liar_go(uint32_t steps, uint32_t max_transfer_bytes)
-{
-    const struct vmb_stor_properties properties = {.max_transfer_bytes = max_transfer_bytes};
-
-    ends_open(0);
-    if (steps > 0) {
-        liar_step(VMB_STOR_BEGIN_INIT, 0, NULL);
-    }
-    if (steps > 1) {
-        liar_step(VMB_STOR_QUERY_VERSION, 0, NULL);
-    }
-    if (steps > 2) {
-        liar_step(VMB_STOR_QUERY_PROPERTIES, 0, &properties);
-    }
-    if (steps > 3) {
-        liar_step(VMB_STOR_END_INIT, 0, NULL);
-        assert_int_equal(ends->ready, VMB_OK);
-    }
-}
-
-static void liar_begin(uint32_t steps)
-{
-    ends_new(NULL, 65536);
-    liar_go(steps, 70000);
-    assert_int_equal(vmb_stor_guest_transfer_limit_bytes(ends->guest), steps > 3 ? 69632 : 0);
-}
 
 static void a_step_that_fails_is_told(void **state)
 {
@@ -657,7 +415,7 @@ static void wrong_answers_end_their_request_once(void **state)
     (void)state;
     liar_begin(4);
     for (uint32_t i = 0; i < 6; i++) {
-        requests[i] = request_at(vmb_stor_read(i, 8, 512), VMB_PAGE_BYTES);
+        requests[i] = ends_request(vmb_stor_read(i, 8, 512), VMB_PAGE_BYTES);
         requests[i].done = ends_done;
         assert_int_equal(vmb_stor_guest_submit(ends->guest, 0, &requests[i]), VMB_OK);
     }
@@ -676,8 +434,8 @@ static void wrong_answers_end_their_request_once(void **state)
     liar_send(0, packet, sizeof(packet)); /* To nothing. */
     liar_send(UINT64_MAX, packet, sizeof(packet));
     assert_int_equal(ends->done_count, 1);
-    assert_int_equal(counters_now().unknown, 4);
-    assert_int_equal(counters_now().lies, 1);
+    assert_int_equal(ends_counters().unknown, 4);
+    assert_int_equal(ends_counters().lies, 1);
 
     liar_send(ids[1], packet, 16); /* Too short. */
     assert_int_equal(requests[1].status, VMB_ERR_PEER);
@@ -699,7 +457,7 @@ static void wrong_answers_end_their_request_once(void **state)
     assert_int_equal(vmb_endpoint_send(liar(), packet, 64, ids[5], false), VMB_OK);
     ends_run();
     assert_int_equal(ends->done_count, 5);
-    assert_int_equal(counters_now().answers, 5);
+    assert_int_equal(ends_counters().answers, 5);
     assert_int_equal(ends->failures, 0);
     ends_free();
 }
@@ -715,8 +473,8 @@ static void too_many_pages_for_the_ring(void **state)
     options.transfer_limit_bytes = 2u << 20;
     ends_new(&options, 4096);
     liar_go(4, UINT32_MAX);
-    large = request_at(vmb_stor_read(0, 4096, 512), VMB_PAGE_BYTES);
-    small = request_at(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
+    large = ends_request(vmb_stor_read(0, 4096, 512), VMB_PAGE_BYTES);
+    small = ends_request(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
     large.done = small.done = ends_done;
     assert_int_equal(vmb_stor_guest_submit(ends->guest, 0, &large), VMB_OK);
     assert_int_equal(vmb_stor_guest_submit(ends->guest, 0, &small), VMB_OK);
@@ -730,7 +488,7 @@ static void too_many_pages_for_the_ring(void **state)
 
 static void a_broken_ring_is_told_once(void **state)
 {
-    struct vmb_stor_request request = request_at(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
+    struct vmb_stor_request request = ends_request(vmb_stor_read(0, 8, 512), VMB_PAGE_BYTES);
     const uint32_t nonsense = 0xFFFFFFF1u;
     struct pair *pair;
 
