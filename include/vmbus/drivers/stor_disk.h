@@ -76,10 +76,10 @@ struct vmb_stor_disk_ops {
 
 /** A disk. Zero means the default, for every field but the first three. */
 struct vmb_stor_disk {
-    const struct vmb_stor_disk_ops *ops;     /**< Required. */
-    void *context;                           /**< Passed to them. */
-    uint64_t block_count;                    /**< Required; of block_bytes each. */
-    uint32_t block_bytes;                    /**< 512 to 4096, a power of two. Default 512. */
+    const struct vmb_stor_disk_ops *ops; /**< Required. */
+    void *context;                       /**< Passed to them. */
+    uint64_t block_count;                /**< Required; of block_bytes each. */
+    uint32_t block_bytes;                /**< 512 to 4096, a power of two. Default 512. */
     /** Block of the medium: a power of two, 1 to 32768 times block_bytes. Default: block_bytes. */
     uint32_t physical_block_bytes;
     uint32_t discard_bytes;                  /**< Granularity of discards; 0: none are possible. */
