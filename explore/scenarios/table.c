@@ -26,6 +26,7 @@
     X(host_monitor) \
     X(deferred_word) \
     X(legacy_page) \
+    X(loan_closed) \
     X(loan_later) \
     X(kick) \
     X(loan_moves) \

@@ -6,7 +6,7 @@
  *     RUNNING   somebody owns the handler: a VP in it, a poller, or the control plane opening
  *     PENDING   an event came that no handler start has answered yet
  *     LENT      RUNNING, on behalf of one VP's interrupts: see guest/vmb_loan.h. Guests only
- *     RECALLED  it was lent, and is being taken back for the event that is PENDING
+ *     RECALLED  instead of LENT, while one VP tries to take it back for the event that is PENDING
  *
  * Guests and hosts have the same one. The word is the only thing that events, handlers and the
  * control plane share about a channel, and every change of it is one atomic read-modify-write, so
@@ -121,17 +121,12 @@ VMB_INLINE void vmbi_gate_owe(vmb_atomic_u32 *gate)
 }
 
 /*
- * From here on no handler starts. One may be running: see vmbi_gate_idle(). A loan ends at once:
- * its borrower is in an interrupt, if anywhere, and a grace period follows.
+ * From here on no handler starts. One may be running: see vmbi_gate_idle(). A gate that may be lent
+ * is closed by vmbi_loan_close() instead.
  */
 VMB_INLINE void vmbi_gate_close(vmb_atomic_u32 *gate)
 {
-    const uint32_t loan = VMBI_GATE_LENT | VMBI_GATE_RECALLED;
-    uint32_t before = vmb_atomic_fetch_and(gate, ~(VMBI_GATE_OPEN | loan), VMB_RELAXED);
-
-    if ((before & loan) != 0) {
-        (void)vmb_atomic_fetch_and(gate, ~VMBI_GATE_RUNNING, VMB_RELAXED);
-    }
+    (void)vmb_atomic_fetch_and(gate, ~VMBI_GATE_OPEN, VMB_RELAXED);
 }
 
 /* Whether it is closed: who has just finished may want to tell whoever closed it. */

@@ -31,7 +31,7 @@ void vmbi_channel_shut(struct vmb_channel *channel)
 {
     if (channel->relid != VMB_RELID_NONE) {
         vmbi_relid_defer(channel->guest, channel->relid, false);
-        vmbi_gate_close(channel->gate);
+        vmbi_channel_close_gate(channel);
     }
 }
 

@@ -4,9 +4,9 @@
  * Runs on all VPs at once. Takes no lock, allocates nothing, waits for nobody.
  *
  * In the steady state it makes one atomic change a word that has flags: the exchange that takes
- * it. Handlers of direct channels are called by gates that are lent to this VP (vmb_loan.h), and
- * deferred channels are made due a word at a time. Everything else goes event by event, through
- * the gate.
+ * it. Handlers of direct channels are called if their gates are lent to this VP (vmb_loan.h), which
+ * one look says for a word, and deferred channels are made due a word at a time. Everything else
+ * goes event by event, through the gate.
  */
 #include "guest/vmb_guest_state.h"
 
@@ -22,15 +22,58 @@ static void dispatch_count(vmb_atomic_word *counter, uintptr_t amount)
     vmb_atomic_store(counter, vmb_atomic_load(counter, VMB_RELAXED) + amount, VMB_RELAXED);
 }
 
+/* This VP has called the handler as often as its counter can say: the rest is counted there. */
+static VMB_NOINLINE void dispatch_runs_wrapped(struct vmb_guest *guest, uint32_t relid)
+{
+    struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
+
+    /*
+     * The handler is ours, and so is this counter. Who reads both in between finds 2^32 too few,
+     * once in so many calls. Nothing where a word has no more bits.
+     */
+    vmb_atomic_store(&channel->runs,
+                     vmb_atomic_load(&channel->runs, VMB_RELAXED) + (uintptr_t)UINT32_MAX + 1,
+                     VMB_RELAXED);
+}
+
+/* Call the handler of a relid whose gate is lent to this VP. */
+VMB_INLINE void dispatch_call(struct vmb_guest *guest, struct guest_vp *vp, uint32_t relid)
+{
+    const struct relid_slot *slot = &guest->slots[relid];
+    uint32_t runs = vmb_atomic_load(&vp->runs[relid], VMB_RELAXED) + 1;
+
+    vmb_atomic_store(&vp->runs[relid], runs, VMB_RELAXED);
+    if (VMB_UNLIKELY(runs == 0)) {
+        dispatch_runs_wrapped(guest, relid);
+    }
+    slot->on_event(slot->device);
+}
+
+/* The first event since the gate was lent to this VP: note that it is. False: it is not. */
+static bool dispatch_borrow(vmb_atomic_u32 *gate, struct guest_vp *vp, uint32_t vp_index,
+                            uint32_t relid)
+{
+    uint32_t loan = vmbi_loan_of(vp_index);
+
+    return vmbi_loan_held(gate, loan) &&
+           vmbi_loan_note(gate, loan, &vp->borrowed[relid / VMBI_WORD_BITS],
+                          (uintptr_t)1 << (relid % VMBI_WORD_BITS));
+}
+
 /* One event of one relid, through its gate. Returns the work that it leaves for later. */
-static VMB_NOINLINE uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp,
-                                            uint32_t vp_index, uint32_t relid)
+static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uint32_t vp_index,
+                               uint32_t relid)
 {
     struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
     vmb_atomic_u32 *gate = &guest->gates[relid];
     enum vmbi_claim claim = VMBI_CLAIM_LATER;
 
     vmbi_count(&vp->events);
+    if (dispatch_borrow(gate, vp, vp_index, relid)) {
+        vmbi_count(&vp->started);
+        dispatch_call(guest, vp, relid);
+        return VMB_GUEST_WORK_NONE;
+    }
     if (channel == NULL) {
         vmbi_count(&vp->stray_unmapped); /* R8. */
         return VMB_GUEST_WORK_NONE;
@@ -47,7 +90,7 @@ static VMB_NOINLINE uint32_t dispatch_relid(struct vmb_guest *guest, struct gues
         break;
     }
     if (channel->notify != VMB_NOTIFY_DEFERRED) {
-        claim = vmbi_channel_claim(guest, gate);
+        claim = vmbi_channel_claim(guest, relid);
     }
     if (claim == VMBI_CLAIM_NONE) {
         vmbi_count(&vp->stray_closed); /* Closed between the two: nothing is owed any more. */
@@ -75,6 +118,25 @@ static VMB_NOINLINE void dispatch_deferred(struct guest_vp *vp, uintptr_t bits, 
     dispatch_count(&vp->coalesced, coalesced);
 }
 
+/* Events of one word whose gates are not known to be lent to this VP. */
+static VMB_NOINLINE uint32_t dispatch_others(struct vmb_guest *guest, struct guest_vp *vp,
+                                             uint32_t vp_index, uintptr_t bits, uint32_t index)
+{
+    uintptr_t deferred = bits & vmb_atomic_load(&guest->deferred[index], VMB_RELAXED);
+    uint32_t work = VMB_GUEST_WORK_NONE;
+
+    if (deferred != 0) {
+        dispatch_deferred(vp, deferred, index);
+        bits &= ~deferred;
+        work = VMB_GUEST_WORK_RUN;
+    }
+    while (bits != 0) {
+        work |= dispatch_relid(guest, vp, vp_index, index * VMBI_WORD_BITS + vmbi_lowest_bit(bits));
+        bits &= bits - 1;
+    }
+    return work;
+}
+
 /*
  * All bits of one word, which has been taken: each of them is looked up (R3). Counts the handlers
  * that it calls by @out_started: what is written between two exchanges delays the second.
@@ -82,31 +144,20 @@ static VMB_NOINLINE void dispatch_deferred(struct guest_vp *vp, uintptr_t bits, 
 VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, uint32_t vp_index,
                                   uintptr_t bits, uint32_t index, uintptr_t *out_started)
 {
-    const struct relid_slot *slots = &guest->slots[index * VMBI_WORD_BITS];
-    vmb_atomic_u32 *gates = &guest->gates[index * VMBI_WORD_BITS];
-    vmb_atomic_word *runs = &vp->runs[index * VMBI_WORD_BITS];
-    uintptr_t deferred = bits & vmb_atomic_load(&guest->deferred[index], VMB_RELAXED);
-    uint32_t loan = vmbi_loan_of(vp_index);
+    /* Relaxed: behind the fence of the section, see vmb_loan.h. */
+    uintptr_t ours = bits & vmb_atomic_load(&vp->borrowed[index], VMB_RELAXED);
     uint32_t work = VMB_GUEST_WORK_NONE;
     uintptr_t started = *out_started;
 
-    if (VMB_UNLIKELY(deferred != 0)) {
-        dispatch_deferred(vp, deferred, index);
-        bits &= ~deferred;
-        work = VMB_GUEST_WORK_RUN;
+    if (VMB_UNLIKELY(ours != bits)) {
+        work = dispatch_others(guest, vp, vp_index, bits & ~ours, index);
     }
-    while (bits != 0) {
-        uintptr_t number = vmbi_lowest_bit(bits);
-        const struct relid_slot *slot = &slots[number];
+    while (ours != 0) {
+        uint32_t relid = index * VMBI_WORD_BITS + vmbi_lowest_bit(ours);
 
-        bits &= bits - 1;
-        if (VMB_LIKELY(vmbi_loan_held(&gates[number], loan))) {
-            started++;
-            vmbi_count(&runs[number]);
-            slot->on_event(slot->device);
-        } else {
-            work |= dispatch_relid(guest, vp, vp_index, index * VMBI_WORD_BITS + (uint32_t)number);
-        }
+        ours &= ours - 1;
+        started++;
+        dispatch_call(guest, vp, relid);
     }
     *out_started = started;
     return work;

@@ -75,7 +75,7 @@ static void relid_forget_runs(struct vmb_guest *guest, uint32_t relid)
     uint32_t index;
 
     for (index = 0; index < guest->options.vp_count; index++) {
-        vmb_atomic_store(&guest->vps[index].runs[relid], (uintptr_t)0, VMB_RELAXED);
+        vmb_atomic_store(&guest->vps[index].runs[relid], 0, VMB_RELAXED);
     }
 }
 

@@ -16,45 +16,57 @@ void vmbi_channel_make_due(struct vmb_guest *guest, uint32_t relid, uint32_t vp)
 }
 
 /*
- * Take a loan back for the event that is PENDING, or go on doing so: what @seen, just read from the
- * gate, says that it is.
+ * Take a loan back for the event that is PENDING. @seen: the gate, just read. Who makes it RECALLED
+ * looks alone whether the borrower is inside: whoever else comes meanwhile counts on that one.
  */
-static enum vmbi_claim run_recall(struct vmb_guest *guest, vmb_atomic_u32 *gate, uint32_t seen)
+static enum vmbi_claim run_recall(struct vmb_guest *guest, uint32_t relid, uint32_t seen)
 {
+    const uint32_t wanted = VMBI_GATE_LENT | VMBI_GATE_PENDING;
+    vmb_atomic_u32 *gate = &guest->gates[relid];
+    struct guest_vp *borrower = &guest->vps[seen >> VMBI_GATE_VP_SHIFT];
+    uint32_t lent = seen;
     uint32_t recalled = (seen & ~VMBI_GATE_LENT) | VMBI_GATE_RECALLED;
 
-    if ((seen & (VMBI_GATE_LENT | VMBI_GATE_PENDING)) == (VMBI_GATE_LENT | VMBI_GATE_PENDING) &&
-        vmb_atomic_compare_exchange(gate, &seen, recalled, VMB_RELAXED, VMB_RELAXED)) {
-        seen = recalled;
-    }
-    if ((seen & VMBI_GATE_RECALLED) == 0) {
+    if ((seen & wanted) != wanted ||
+        !vmb_atomic_compare_exchange(gate, &seen, recalled, VMB_RELAXED, VMB_RELAXED)) {
         return VMBI_CLAIM_NONE;
     }
+    vmbi_loan_strike(borrower->borrowed, relid);
     /* With the fence in dispatch_flags(): it finds the loan recalled, or we find it inside. */
-    vmb_atomic_fence(VMB_SEQ_CST);
-    if (!section_empty(&guest->vps[seen >> VMBI_GATE_VP_SHIFT].dispatching)) {
-        return VMBI_CLAIM_LATER;
+    vmb_atomic_fence_after_change();
+    /* From here on only a close can be quicker, and then nothing is owed. */
+    if (!section_empty(&borrower->dispatching)) {
+        /* Relaxed: the release of who lent it reaches through ours to the borrower. */
+        return vmb_atomic_compare_exchange(gate, &recalled, lent, VMB_RELAXED, VMB_RELAXED)
+                   ? VMBI_CLAIM_LATER
+                   : VMBI_CLAIM_NONE;
     }
-    /* Acquire: as in vmbi_gate_claim(). It fails if another VP was quicker, or the gate closed. */
-    return vmb_atomic_compare_exchange(gate, &seen, VMBI_GATE_OPEN | VMBI_GATE_RUNNING, VMB_ACQUIRE,
-                                       VMB_RELAXED)
+    /* Acquire: as in vmbi_gate_claim(). */
+    return vmb_atomic_compare_exchange(gate, &recalled, VMBI_GATE_OPEN | VMBI_GATE_RUNNING,
+                                       VMB_ACQUIRE, VMB_RELAXED)
                ? VMBI_CLAIM_OURS
                : VMBI_CLAIM_NONE;
 }
 
 /* Become the owner of a gate that an event is pending at. */
-enum vmbi_claim vmbi_channel_claim(struct vmb_guest *guest, vmb_atomic_u32 *gate)
+enum vmbi_claim vmbi_channel_claim(struct vmb_guest *guest, uint32_t relid)
 {
-    uint32_t seen;
+    vmb_atomic_u32 *gate = &guest->gates[relid];
 
     if (vmbi_gate_claim(gate)) {
         return VMBI_CLAIM_OURS;
     }
-    seen = vmb_atomic_load(gate, VMB_RELAXED);
-    if ((seen & (VMBI_GATE_LENT | VMBI_GATE_RECALLED)) == 0) {
-        return VMBI_CLAIM_NONE;
+    return run_recall(guest, relid, vmb_atomic_load(gate, VMB_RELAXED));
+}
+
+/* No handler starts from here on. A grace period has to follow: see vmbi_gate_idle(). */
+void vmbi_channel_close_gate(struct vmb_channel *channel)
+{
+    uint32_t borrower;
+
+    if (vmbi_loan_close(channel->gate, &borrower)) {
+        vmbi_loan_strike(channel->guest->vps[borrower].borrowed, channel->relid);
     }
-    return run_recall(guest, gate, seen);
 }
 
 static void run_handler(struct vmb_channel *channel)
@@ -98,8 +110,8 @@ static void run_direct(struct vmb_guest *guest, struct vmb_channel *channel, uin
             run_later(guest, channel, vp);
             return;
         }
-        /* Otherwise closed, or whoever was quicker has answered, or has it to answer. */
-        if (vmbi_channel_claim(guest, channel->gate) != VMBI_CLAIM_OURS) {
+        /* Otherwise closed, or answered by whoever was quicker: what came later is not our duty. */
+        if (!vmbi_gate_claim(channel->gate)) {
             return;
         }
         vmbi_count(&channel->reruns);
@@ -176,8 +188,9 @@ bool vmb_channel_rearm(struct vmb_channel *channel)
  * Become the owner for an event that the interrupt has put on the list unseen. In most cases the
  * gate is open and nothing else. Acquire: as in vmbi_gate_claim().
  */
-static enum vmbi_claim run_enter(struct vmb_guest *guest, vmb_atomic_u32 *gate)
+static enum vmbi_claim run_enter(struct vmb_guest *guest, uint32_t relid)
 {
+    vmb_atomic_u32 *gate = &guest->gates[relid];
     uint32_t expected = VMBI_GATE_OPEN;
 
     if (vmb_atomic_compare_exchange(gate, &expected, VMBI_GATE_OPEN | VMBI_GATE_RUNNING,
@@ -187,7 +200,7 @@ static enum vmbi_claim run_enter(struct vmb_guest *guest, vmb_atomic_u32 *gate)
     if (vmbi_gate_event(gate) == VMBI_GATE_CLOSED) {
         return VMBI_CLAIM_NONE;
     }
-    return vmbi_channel_claim(guest, gate);
+    return vmbi_channel_claim(guest, relid);
 }
 
 /* The channels of one word that have to be looked at. */
@@ -230,13 +243,12 @@ static void run_channels(struct vmb_guest *guest, uint32_t vp_index, struct run_
         uint32_t relid = index * VMBI_WORD_BITS + vmbi_lowest_bit(bits);
         uintptr_t bit = bits & (0 - bits);
         struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
-        vmb_atomic_u32 *gate = &guest->gates[relid];
         enum vmbi_claim claim = VMBI_CLAIM_NONE;
 
         bits &= ~bit;
         if (channel != NULL) {
-            claim = (word->arrived & bit) != 0 ? run_enter(guest, gate)
-                                               : vmbi_channel_claim(guest, gate);
+            claim = (word->arrived & bit) != 0 ? run_enter(guest, relid)
+                                               : vmbi_channel_claim(guest, relid);
         }
         if (claim == VMBI_CLAIM_OURS) {
             (*budget)--;

@@ -208,8 +208,12 @@ struct guest_vp {
     VMB_CACHE_ALIGNED vmb_atomic_word ready[RELID_WORDS];
     VMB_CACHE_ALIGNED vmb_atomic_word arrived[RELID_WORDS];
 
-    /* vp: handler calls in the interrupts of this VP, by gates that are lent to it. */
-    VMB_CACHE_ALIGNED vmb_atomic_word runs[VMB_RELID_COUNT];
+    /* Relids whose gates are lent to this VP, as far as its interrupts have noted it: vmb_loan.h.
+     */
+    VMB_CACHE_ALIGNED vmb_atomic_word borrowed[RELID_WORDS];
+
+    /* vp: handler calls in the interrupts of this VP, by gates that are lent to it; modulo 2^32. */
+    VMB_CACHE_ALIGNED vmb_atomic_u32 runs[VMB_RELID_COUNT];
 };
 
 struct vmb_guest {
@@ -302,7 +306,8 @@ void vmbi_relid_defer(struct vmb_guest *guest, uint32_t relid, bool defer);
 uintptr_t vmbi_relid_runs(const struct vmb_guest *guest, uint32_t relid);
 
 /* vmb_guest_run.c */
-enum vmbi_claim vmbi_channel_claim(struct vmb_guest *guest, vmb_atomic_u32 *gate);
+enum vmbi_claim vmbi_channel_claim(struct vmb_guest *guest, uint32_t relid);
+void vmbi_channel_close_gate(struct vmb_channel *channel);
 uintptr_t vmbi_channel_runs(const struct vmb_channel *channel);
 void vmbi_channel_start(struct vmb_guest *guest, struct vmb_channel *channel, uint32_t vp);
 void vmbi_channel_run_later(struct vmb_channel *channel);

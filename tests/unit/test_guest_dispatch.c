@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "guest/vmb_guest_state.h"
+
 static struct rig rig;
 
 static int set_up(void **state)
@@ -226,6 +228,20 @@ static void handler_calls_are_counted_wherever_they_happen(void **state)
     assert_int_equal(after.handler_runs - before.handler_runs, 4);
     assert_int_equal(after.interrupts - before.interrupts, 4);
     assert_int_equal(rig.event_count, 4);
+}
+
+static void handler_calls_are_counted_beyond_32_bits(void **state)
+{
+    struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_DIRECT);
+    struct vmb_channel_counters before, after;
+
+    (void)state;
+    vmb_atomic_store(&rig.guest->vps[0].runs[2], UINT32_MAX, VMB_RELAXED);
+    vmb_channel_read_counters(channel, &before);
+    (void)rig_event(&rig, 0, 2);
+    (void)rig_event(&rig, 0, 2);
+    vmb_channel_read_counters(channel, &after);
+    assert_int_equal((uintptr_t)(after.handler_runs - before.handler_runs), 2);
 }
 
 static void close_at_home(struct rig *self)
@@ -521,6 +537,7 @@ int main(void)
         TEST(a_run_during_a_deferred_handler_makes_it_due_again),
         TEST(a_handler_at_home_is_not_joined_by_another_vp),
         TEST(handler_calls_are_counted_wherever_they_happen),
+        TEST(handler_calls_are_counted_beyond_32_bits),
         TEST(closing_ends_a_loan),
         TEST(closed_is_not_reported_while_a_handler_runs),
         TEST(a_poller_that_rearms_lets_the_close_go_on),
