@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The channel messages as two tables, which encoding, decoding, size checks and printing all
- * follow: which messages there are, and which fields each has, in which versions.
+ * follow: which messages there are, and which fields each has, in which versions. They are made of
+ * vmb_message_list.h, and as small as they can be: every guest has them.
  */
 #ifndef VMB_MESSAGE_LAYOUT_H
 #define VMB_MESSAGE_LAYOUT_H
 
 #include <vmbus/proto/message.h>
 
-/* Which message it is. The name is an array so that the table needs no relocation. */
+#include "proto/vmb_message_list.h"
+
+/* A known version in a byte, in the same order. */
+#define VMBI_BRIEF(version) (VMB_VERSION_MAJOR(version) << 4 | VMB_VERSION_MINOR(version))
+#define VMBI_BRIEF_NEVER    0xFFu
+
+/* Which message it is. */
 struct vmbi_message_kind {
-    char name[28];
-    uint8_t sender;         /* An enum vmb_message_direction. */
-    uint32_t first_version; /* 0: legal before a version is agreed on. */
-    uint32_t feature;       /* Needed besides, or 0. */
+    uint8_t sender;  /* An enum vmb_message_direction. */
+    uint8_t since;   /* First version, brief; 0: legal before a version is agreed on. */
+    uint8_t feature; /* Needed besides, or 0. */
 };
 
 /* What the bytes of a field are, and with which type the member of the struct holds it. */
@@ -43,37 +49,49 @@ enum vmbi_field_style {
 };
 
 struct vmbi_message_field {
-    char name[24];
-    uint8_t number;    /* Of the message. */
-    uint8_t kind;      /* An enum vmbi_field_kind. */
-    uint8_t style;     /* An enum vmbi_field_style. */
-    uint8_t offset;    /* In the message, from the beginning of its header. */
-    uint16_t member;   /* In struct vmb_message. */
-    uint8_t absent;    /* Value of the member where the form in force lacks the field. */
-    bool optional;     /* A sender may leave it out, and all behind it. */
-    uint32_t since;    /* First version with the field. */
-    uint32_t before;   /* First version without it again, or UINT32_MAX. */
-    uint32_t features; /* One of which must be in force, or 0. */
+    uint8_t number;   /* Of the message. */
+    uint8_t kind;     /* An enum vmbi_field_kind. */
+    uint8_t offset;   /* In the message, from the beginning of its header. */
+    uint8_t absent;   /* Value of the member where the form in force lacks the field. */
+    bool optional;    /* A sender may leave it out, and all behind it. */
+    uint8_t since;    /* First version with the field, brief. */
+    uint8_t before;   /* First version without it again, brief, or VMBI_BRIEF_NEVER. */
+    uint8_t features; /* One of which must be in force, or 0. */
+    uint16_t member;  /* In struct vmb_message. */
 };
 
-/* The version and the features that choose the form of a message. */
+/* What people call a field. Arrays, so that the table needs no relocation. */
+struct vmbi_field_words {
+    char name[24];
+    uint8_t style; /* An enum vmbi_field_style. */
+};
+
+/* What chooses the form of a message: its number, the version, brief, and the features. */
 struct vmbi_message_form {
+    const struct vmbi_message_field *fields; /* The first that has the number, if any. */
+    uint32_t number;
     uint32_t version;
     uint32_t features;
 };
 
+#define VMBI_FIELD_ONE(message, type, field, offset, kind, style, forms) +1
+enum {
+    VMBI_MESSAGE_FIELD_COUNT = 0 VMBI_FIELD_LIST(VMBI_FIELD_ONE)
+};
+
 extern const struct vmbi_message_kind vmbi_message_kinds[VMB_MSG_LAST + 1u]; /* By number. */
-extern const struct vmbi_message_field vmbi_message_fields[]; /* By message, in wire order. */
-extern const uint32_t vmbi_message_field_count;
+/* By message, in wire order; the last one is of none and has a number above all. */
+extern const struct vmbi_message_field vmbi_message_fields[VMBI_MESSAGE_FIELD_COUNT + 1];
+extern const struct vmbi_field_words vmbi_field_words[VMBI_MESSAGE_FIELD_COUNT];
 
 /* Bytes of a field in the message. */
 uint32_t vmbi_field_bytes(const struct vmbi_message_field *field);
 
-/* The value of a member that is a number or a bool. */
+/* The value of a member that is a number or a bool; 0 of the others. */
 uint64_t vmbi_field_load(const struct vmbi_message_field *field, const struct vmb_message *message);
 
-/* Whether a form has the field. */
-bool vmbi_field_present(const struct vmbi_message_field *field,
-                        const struct vmbi_message_form *form);
+/* Give such a member its value. */
+void vmbi_field_store(const struct vmbi_message_field *field, uint64_t value,
+                      struct vmb_message *message);
 
 #endif /* VMB_MESSAGE_LAYOUT_H */

@@ -76,16 +76,16 @@ static void print_bytes(struct vmbi_text *line, const uint8_t *bytes, uint32_t b
     vmbi_text_add_bytes(line, bytes, byte_count);
 }
 
-static void print_field(struct vmbi_text *line, const struct vmbi_message_field *field,
-                        const struct vmb_message *message)
+static void print_field(struct vmbi_text *line, uint32_t index, const struct vmb_message *message)
 {
+    const struct vmbi_message_field *field = &vmbi_message_fields[index];
     const uint8_t *member = (const uint8_t *)message + field->member;
     uint64_t value = vmbi_field_load(field, message);
 
     vmbi_text_add(line, " ");
-    vmbi_text_add(line, field->name);
+    vmbi_text_add(line, vmbi_field_words[index].name);
     vmbi_text_add(line, "=");
-    switch (field->style) {
+    switch (vmbi_field_words[index].style) {
     case VMBI_STYLE_HEX:
         vmbi_text_add_hex(line, value, 1);
         break;
@@ -123,7 +123,8 @@ static void print_field(struct vmbi_text *line, const struct vmbi_message_field 
 /* Whether to pass over a field: one that not all forms have, and that says nothing. */
 static bool print_skips(const struct vmbi_message_field *field, const struct vmb_message *message)
 {
-    bool in_all_forms = field->since == 0 && field->before == UINT32_MAX && field->features == 0;
+    bool in_all_forms =
+        field->since == 0 && field->before == VMBI_BRIEF_NEVER && field->features == 0;
 
     if (field->kind == VMBI_FIELD_GUID) {
         const void *member = (const uint8_t *)message + field->member;
@@ -159,11 +160,11 @@ uint32_t vmb_message_print(const struct vmb_message *message, char *text, uint32
         return line.length;
     }
     vmbi_text_add(&line, vmb_message_name(message->number));
-    for (i = 0; i < vmbi_message_field_count; i++) {
+    for (i = 0; i < VMBI_MESSAGE_FIELD_COUNT; i++) {
         const struct vmbi_message_field *field = &vmbi_message_fields[i];
 
         if (field->number == message->number && !print_skips(field, message)) {
-            print_field(&line, field, message);
+            print_field(&line, i, message);
         }
     }
     if (message->number == VMB_MSG_GPADL_HEADER) {
