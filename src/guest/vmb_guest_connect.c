@@ -69,7 +69,7 @@ static void contact_end(struct vmb_guest *guest, vmb_status status)
         guest->version = 0;
         guest->features = 0;
         contact_unshare(guest);
-        vmbi_guest_log(guest, VMB_LOG_ERROR, vmb_status_text(status), NULL, 0);
+        vmbi_guest_log(guest, VMB_LOG_ERROR, "not connected: status -#", (uint32_t)-status, 0);
     }
     if (guest->events.connected != NULL) {
         guest->events.connected(guest->events.context, status);

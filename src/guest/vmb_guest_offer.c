@@ -89,8 +89,8 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
     if (offer->relid == 0 || offer->relid >= VMB_RELID_COUNT ||
         vmb_guest_relid2channel(guest, offer->relid) != NULL) {
         guest->counters.offers_refused++;
-        vmbi_guest_log(guest, VMB_LOG_WARNING, "offer refused: out of range or in use", "relid",
-                       offer->relid);
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "offer of relid # refused: out of range or in use",
+                       offer->relid, 0);
         return;
     }
     channel = vmbi_resume_find(guest, offer);
@@ -101,8 +101,8 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
     channel = offer_take_slot(guest, offer);
     if (channel == NULL) {
         guest->counters.offers_refused++;
-        vmbi_guest_log(guest, VMB_LOG_WARNING, "offer refused: channel limit reached", "relid",
-                       offer->relid);
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "offer of relid # refused: channel limit reached",
+                       offer->relid, 0);
         return;
     }
     vmbi_relid_map(guest, channel);
@@ -204,8 +204,8 @@ void vmbi_let_go_unasked(struct vmb_channel *channel)
 void vmbi_release_posted(struct vmb_channel *channel, vmb_status status)
 {
     if (status != VMB_OK) {
-        vmbi_guest_log(channel->guest, VMB_LOG_ERROR, "not released: its device will not come back",
-                       "relid", channel->relid);
+        vmbi_guest_log(channel->guest, VMB_LOG_ERROR,
+                       "relid # not released: its device will not come back", channel->relid, 0);
     }
     vmbi_channel_free(channel);
 }

@@ -278,8 +278,8 @@ bool vmbi_outbox_poll(struct vmb_guest *guest)
         if (status == VMB_OK) {
             guest->counters.messages_posted++;
         } else if (status != VMB_ERR_INVALID_TARGET) {
-            vmbi_guest_log(guest, VMB_LOG_ERROR, "a message to the host could not be posted",
-                           "kind", post->kind);
+            vmbi_guest_log(guest, VMB_LOG_ERROR, "a message of kind # could not be posted",
+                           post->kind, 0);
             status = VMB_ERR_PLATFORM;
         }
         vmbi_post_cancel(guest, post);

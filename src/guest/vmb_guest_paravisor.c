@@ -47,8 +47,7 @@ bool vmbi_paravisor_offer(struct vmb_channel *channel)
     channel->private_memory = channel->private_ring && (flags & VMB_OFFER_CONFIDENTIAL_MEMORY) != 0;
     if (!channel->private_ring && (flags & VMB_OFFER_CONFIDENTIAL_MEMORY) != 0) {
         vmbi_guest_log(channel->guest, VMB_LOG_WARNING,
-                       "offer refused: private memory without a private ring", "relid",
-                       channel->relid);
+                       "offer of relid # refused: private memory, ring not", channel->relid, 0);
         return false;
     }
     return true;

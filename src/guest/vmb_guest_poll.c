@@ -24,8 +24,8 @@ uint64_t vmbi_deadline(struct vmb_guest *guest, uint64_t timeout_ns)
 void vmbi_unexpected(struct vmb_guest *guest, uint32_t number, uint32_t relid)
 {
     guest->counters.messages_unexpected++;
-    vmbi_guest_log(guest, VMB_LOG_WARNING, "a message that nobody waits for",
-                   vmb_message_name(number), relid);
+    vmbi_guest_log(guest, VMB_LOG_WARNING, "message # of relid #: nobody waits for it", number,
+                   relid);
 }
 
 static void poll_handle(struct vmb_guest *guest, const struct vmb_message *message)
@@ -114,8 +114,8 @@ static void poll_message(struct vmb_guest *guest, const struct vmb_hv_message *r
     }
     if (status != VMB_OK) {
         guest->counters.messages_malformed++;
-        vmbi_guest_log(guest, VMB_LOG_WARNING, "malformed message dropped", "bytes",
-                       raw->payload_bytes);
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "malformed message of # bytes dropped",
+                       raw->payload_bytes, 0);
         return;
     }
     if (!poll_is_due(guest, message.number)) {

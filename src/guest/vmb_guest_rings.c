@@ -77,8 +77,8 @@ void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go)
     } else {
         guest->shares_lost = true;
         guest->counters.pages_leaked += pages.page_count;
-        vmbi_guest_log(guest, VMB_LOG_WARNING, "the host may still hold the rings: not reused",
-                       "relid", channel->relid);
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "relid #: the host may still hold the rings",
+                       channel->relid, 0);
     }
 }
 

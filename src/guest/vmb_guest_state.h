@@ -465,7 +465,7 @@ void vmbi_gpadls_forget(struct vmb_guest *guest);
 
 /* vmb_guest_log.c */
 void vmbi_guest_log(struct vmb_guest *guest, enum vmb_log_level level, const char *text,
-                    const char *unit, uint32_t number);
+                    uint32_t number, uint32_t second);
 
 /* vmb_guest_poll.c */
 uint64_t vmbi_deadline(struct vmb_guest *guest, uint64_t timeout_ns);

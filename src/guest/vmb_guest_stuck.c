@@ -88,8 +88,8 @@ uint32_t vmb_guest_check_stuck(struct vmb_guest *guest, bool mend, vmb_stuck_fun
         report.relid = channel->relid;
         report.target_vp = channel->target_vp;
         report.flag_set = stuck_flag_set(guest, channel->relid);
-        vmbi_guest_log(guest, VMB_LOG_WARNING, "a channel hangs with unread packets", "relid",
-                       channel->relid);
+        vmbi_guest_log(guest, VMB_LOG_WARNING, "relid # hangs with unread packets", channel->relid,
+                       0);
         if (on_stuck != NULL) {
             on_stuck(context, &report);
         }
