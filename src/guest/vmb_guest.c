@@ -119,8 +119,6 @@ vmb_status vmb_guest_init(void *memory, size_t memory_bytes,
     guest->earliest_deadline_ns = VMB_NEVER;
     guest->next_open_id = 1;
     guest->stopping_vp = VMB_VP_NONE;
-    guest->move_deadline_ns = VMB_NEVER;
-    guest->pause_deadline_ns = VMB_NEVER;
     if (guest->platform.map_host_page == NULL) {
         guest->options.features &= ~VMB_FEATURE_HOST_MONITOR_PAGES;
     }

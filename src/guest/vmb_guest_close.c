@@ -52,6 +52,15 @@ void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason, vmb_channe
     }
 }
 
+/* A move to another VP is over; whoever waits for it is still to be told. */
+void vmbi_modify_forget(struct vmb_channel *channel)
+{
+    vmbi_post_cancel(channel->guest, &channel->post);
+    channel->modify = MODIFY_NONE;
+    channel->done = NULL;
+    channel->deadline_ns = VMB_NEVER;
+}
+
 vmb_status vmb_channel_close(struct vmb_channel *channel, vmb_channel_done done, void *done_context)
 {
     if (channel->phase != PHASE_OPEN || channel->guest->state != BUS_CONNECTED) {
@@ -103,8 +112,11 @@ bool vmbi_quiesce_poll(struct vmb_guest *guest)
     return guest->quiescing != NULL;
 }
 
-void vmbi_close_posted(struct vmb_channel *channel, vmb_status status)
+void vmbi_close_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
+
+    (void)guest;
     if (status != VMB_OK) {
         /* The host still runs the channel: whatever it may write to is lost to us. */
         channel->ring_handle = 0;
@@ -146,7 +158,8 @@ void vmbi_channel_drop(struct vmb_channel *channel)
 
     vmbi_post_cancel(guest, &channel->post);
     if (channel->modify != MODIFY_NONE) {
-        vmbi_modify_end(channel, VMB_ERR_GONE);
+        channel->modify = MODIFY_NONE;
+        close_tell(channel, VMB_ERR_GONE); /* Of the move. */
     }
     vmbi_gate_abandon(channel->gate);
     channel->deadline_ns = VMB_NEVER;

@@ -123,11 +123,11 @@ uint32_t vmbi_contact_features(const struct vmb_guest *guest)
                                      : guest->options.features & ~VMB_FEATURE_CONFIDENTIAL;
 }
 
-void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message)
+void vmbi_contact_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message)
 {
     struct vmb_msg_initiate_contact *contact = &message->u.initiate_contact;
 
-    message->number = VMB_MSG_INITIATE_CONTACT;
+    (void)post;
     contact->requested_version = guest->asking_version;
     contact->target_message_vp = guest->options.connect_vp;
     contact->interrupt_page_gpa = contact_gpa(guest, CONTACT_INTERRUPT_PAGE);
@@ -156,8 +156,9 @@ static void contact_ask_lower(struct vmb_guest *guest)
     }
 }
 
-void vmbi_contact_posted(struct vmb_guest *guest, vmb_status status)
+void vmbi_contact_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    (void)post;
     if (status == VMB_ERR_INVALID_TARGET && guest->asking_version >= VMB_VERSION_5_0) {
         /* A host older than 5.0 does not have the connection that 5.0 is asked for on. */
         contact_ask_lower(guest);
@@ -210,11 +211,12 @@ static void contact_accepted(struct vmb_guest *guest,
     }
 }
 
-void vmbi_on_version_response(struct vmb_guest *guest,
-                              const struct vmb_msg_version_response *response)
+void vmbi_on_version_response(struct vmb_guest *guest, const struct vmb_message *message)
 {
-    if (guest->state != BUS_CONTACTING || guest->contact_waiting || guest->contact_post.queued) {
-        vmbi_unexpected(guest, VMB_MSG_VERSION_RESPONSE, 0);
+    const struct vmb_msg_version_response *response = &message->u.version_response;
+
+    if (guest->contact_waiting || guest->contact_post.queued) {
+        vmbi_unexpected(guest, message->number, 0);
         return;
     }
     guest->contact_doubtful = false;
@@ -232,8 +234,9 @@ void vmbi_on_version_response(struct vmb_guest *guest,
     contact_accepted(guest, response);
 }
 
-void vmbi_offers_requested(struct vmb_guest *guest, vmb_status status)
+void vmbi_offers_requested(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    (void)post;
     if (status != VMB_OK && guest->events.offers_delivered != NULL && !guest->offers_told) {
         /* Nothing will be offered; whoever waits for the end of the offers must not wait for ever.
          */
@@ -326,9 +329,11 @@ void vmbi_leave_poll(struct vmb_guest *guest)
     }
     guest->shares_lost |= guest->gpadls != NULL;
     vmbi_gpadls_forget(guest);
-    vmbi_tl_forget(guest);
-    vmbi_monitor_forget(guest);
-    vmbi_pause_forget(guest);
+    for (index = 0; index < PART_COUNT; index++) {
+        if (guest->parts[index] != NULL && guest->parts[index]->forget != NULL) {
+            guest->parts[index]->forget(guest);
+        }
+    }
     vmbi_post_cancel(guest, &guest->offers_post);
     guest->deadline_ns = VMB_NEVER;
     vmbi_post_queue(guest, &guest->unload_post, POST_UNLOAD);
@@ -371,8 +376,9 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
     }
 }
 
-void vmbi_unload_posted(struct vmb_guest *guest, vmb_status status)
+void vmbi_unload_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    (void)post;
     if (status != VMB_OK) {
         unload_end(guest, status);
     } else if (guest->version < VMB_VERSION_1_1) {
@@ -383,10 +389,10 @@ void vmbi_unload_posted(struct vmb_guest *guest, vmb_status status)
     }
 }
 
-void vmbi_on_unload_complete(struct vmb_guest *guest)
+void vmbi_on_unload_complete(struct vmb_guest *guest, const struct vmb_message *message)
 {
-    if (guest->state != BUS_UNLOADING || guest->unload_post.queued) {
-        vmbi_unexpected(guest, VMB_MSG_UNLOAD_COMPLETE, 0);
+    if (guest->unload_post.queued) {
+        vmbi_unexpected(guest, message->number, 0);
         return;
     }
     unload_end(guest, VMB_OK);

@@ -153,47 +153,52 @@ static void gpadl_describe(const struct vmb_gpadl *gpadl, struct gpadl_words *ou
     out_words->sent = gpadl->post.words_sent;
 }
 
-void vmbi_gpadl_build(const struct vmb_gpadl *gpadl, struct vmb_message *message)
+void vmbi_gpadl_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message)
 {
+    const struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
     struct gpadl_words words;
+
+    (void)guest;
 
     gpadl_describe(gpadl, &words);
     vmbi_gpadl_words_build(&words, message);
 }
 
-bool vmbi_gpadl_posted(struct vmb_gpadl *gpadl, vmb_status status)
+void vmbi_gpadl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
     struct gpadl_words words;
 
     if (status != VMB_OK) {
         /* Without all of its data the host never uses it: the memory is ours. */
         gpadl_gone(gpadl, status);
-        return false;
+        return;
     }
     gpadl_describe(gpadl, &words);
-    gpadl->post.words_sent = vmbi_gpadl_words_next(&words);
-    if (gpadl->post.words_sent < gpadl->words_total) {
-        return true;
+    post->words_sent = vmbi_gpadl_words_next(&words);
+    if (post->words_sent < gpadl->words_total) {
+        vmbi_post_first(guest, post, POST_GPADL); /* What it says is one sequence. */
+        return;
     }
     vmbi_gpadl_move(gpadl, GPADL_ASKED);
-    gpadl->deadline_ns =
-        vmbi_deadline(gpadl->channel->guest, gpadl->channel->guest->options.request_timeout_ns);
-    return false;
+    gpadl->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
 }
 
-void vmbi_gpadl_teardown_posted(struct vmb_gpadl *gpadl, vmb_status status)
+void vmbi_gpadl_teardown_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
+
     if (status != VMB_OK) {
         gpadl_gone(gpadl, VMB_ERR_STILL_SHARED);
         return;
     }
     vmbi_gpadl_move(gpadl, GPADL_REVOKED);
-    gpadl->deadline_ns =
-        vmbi_deadline(gpadl->channel->guest, gpadl->channel->guest->options.request_timeout_ns);
+    gpadl->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
 }
 
-void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_created *created)
+void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_message *message)
 {
+    const struct vmb_msg_gpadl_created *created = &message->u.gpadl_created;
     struct vmb_channel *channel = vmbi_rings_by_handle(guest, created->gpadl);
     struct vmb_gpadl *gpadl = vmbi_gpadl_by_handle(guest, created->gpadl);
 
@@ -204,7 +209,7 @@ void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_c
     if (gpadl == NULL || gpadl->channel->relid != created->relid ||
         (gpadl->state != GPADL_ASKED &&
          !(gpadl->state == GPADL_TELLING && created->status != VMB_NTSTATUS_SUCCESS))) {
-        vmbi_unexpected(guest, VMB_MSG_GPADL_CREATED, created->relid);
+        vmbi_unexpected(guest, message->number, created->relid);
         return;
     }
     channel = gpadl->channel;
@@ -219,17 +224,18 @@ void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_c
     gpadl_tell(gpadl, VMB_OK);
 }
 
-void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_msg_gpadl_torndown *torndown)
+void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_message *message)
 {
-    struct vmb_channel *channel = vmbi_rings_by_handle(guest, torndown->gpadl);
-    struct vmb_gpadl *gpadl = vmbi_gpadl_by_handle(guest, torndown->gpadl);
+    uint32_t handle = message->u.gpadl_torndown.gpadl;
+    struct vmb_channel *channel = vmbi_rings_by_handle(guest, handle);
+    struct vmb_gpadl *gpadl = vmbi_gpadl_by_handle(guest, handle);
 
     if (channel != NULL) {
         vmbi_rings_torndown(channel);
         return;
     }
     if (gpadl == NULL || gpadl->state != GPADL_REVOKED) {
-        vmbi_unexpected(guest, VMB_MSG_GPADL_TORNDOWN, torndown->gpadl);
+        vmbi_unexpected(guest, message->number, handle);
         return;
     }
     gpadl_gone(gpadl, VMB_OK);

@@ -23,16 +23,7 @@ void vmbi_channel_settle_at(struct vmb_channel *channel)
     vmb_atomic_store(&channel->home, lend ? channel->target_vp : VMB_VP_NONE, VMB_RELAXED);
 }
 
-/* It is over; whoever waits for it is still to be told. */
-void vmbi_modify_forget(struct vmb_channel *channel)
-{
-    vmbi_post_cancel(channel->guest, &channel->post);
-    channel->modify = MODIFY_NONE;
-    channel->done = NULL;
-    channel->deadline_ns = VMB_NEVER;
-}
-
-void vmbi_modify_end(struct vmb_channel *channel, vmb_status status)
+static void modify_end(struct vmb_channel *channel, vmb_status status)
 {
     vmb_channel_done done = channel->done;
 
@@ -51,7 +42,7 @@ void vmbi_modify_end(struct vmb_channel *channel, vmb_status status)
     }
 }
 
-void vmbi_modify_timeout(struct vmb_channel *channel)
+static void modify_timeout(struct vmb_channel *channel)
 {
     vmb_channel_done done = channel->done;
 
@@ -62,6 +53,54 @@ void vmbi_modify_timeout(struct vmb_channel *channel)
         done(channel->done_context, channel, VMB_ERR_TIMEOUT);
     }
 }
+
+static void modify_build(struct vmb_guest *guest, struct vmb_post *post,
+                         struct vmb_message *message)
+{
+    const struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
+
+    (void)guest;
+    message->number = VMB_MSG_MODIFY_CHANNEL;
+    message->u.modify_channel.relid = channel->relid;
+    message->u.modify_channel.target_vp = channel->wanted_vp;
+}
+
+static void modify_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
+{
+    struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
+
+    if (status != VMB_OK || guest->version < VMB_VERSION_5_3) {
+        modify_end(channel, status); /* Before 5.3 there is no answer. */
+        return;
+    }
+    channel->modify = MODIFY_ASKED;
+    channel->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+}
+
+static void modify_on_response(struct vmb_guest *guest, const struct vmb_message *message)
+{
+    const struct vmb_msg_modify_channel_response *response = &message->u.modify_channel_response;
+    struct vmb_channel *channel = vmb_guest_relid2channel(guest, response->relid);
+
+    if (channel == NULL || (channel->modify != MODIFY_ASKED && channel->modify != MODIFY_LATE)) {
+        vmbi_unexpected(guest, message->number, response->relid);
+        return;
+    }
+    if (response->status != VMB_NTSTATUS_SUCCESS) {
+        channel->host_status = response->status;
+        modify_end(channel, VMB_ERR_REFUSED);
+        return;
+    }
+    modify_end(channel, VMB_OK);
+}
+
+static const struct guest_part modify_part = {
+    .answer = VMB_MSG_MODIFY_CHANNEL_RESPONSE,
+    .on_answer = modify_on_response,
+    .build = modify_build,
+    .posted = modify_posted,
+    .channel_timeout = modify_timeout,
+};
 
 vmb_status vmb_channel_set_target_vp(struct vmb_channel *channel, uint32_t vp,
                                      vmb_channel_done done, void *done_context)
@@ -81,38 +120,11 @@ vmb_status vmb_channel_set_target_vp(struct vmb_channel *channel, uint32_t vp,
     if (channel->modify != MODIFY_NONE) {
         return VMB_ERR_BUSY;
     }
+    guest->parts[PART_MODIFY] = &modify_part;
     channel->modify = MODIFY_QUEUED;
     channel->wanted_vp = vp;
     channel->done = done;
     channel->done_context = done_context;
-    vmbi_post_queue(guest, &channel->post, POST_MODIFY);
+    vmbi_post_queue(guest, &channel->post, PART_MODIFY);
     return VMB_OK;
-}
-
-void vmbi_modify_posted(struct vmb_channel *channel, vmb_status status)
-{
-    if (status != VMB_OK || channel->guest->version < VMB_VERSION_5_3) {
-        vmbi_modify_end(channel, status); /* Before 5.3 there is no answer. */
-        return;
-    }
-    channel->modify = MODIFY_ASKED;
-    channel->deadline_ns =
-        vmbi_deadline(channel->guest, channel->guest->options.request_timeout_ns);
-}
-
-void vmbi_on_modify_response(struct vmb_guest *guest,
-                             const struct vmb_msg_modify_channel_response *response)
-{
-    struct vmb_channel *channel = vmb_guest_relid2channel(guest, response->relid);
-
-    if (channel == NULL || (channel->modify != MODIFY_ASKED && channel->modify != MODIFY_LATE)) {
-        vmbi_unexpected(guest, VMB_MSG_MODIFY_CHANNEL_RESPONSE, response->relid);
-        return;
-    }
-    if (response->status != VMB_NTSTATUS_SUCCESS) {
-        channel->host_status = response->status;
-        vmbi_modify_end(channel, VMB_ERR_REFUSED);
-        return;
-    }
-    vmbi_modify_end(channel, VMB_OK);
 }

@@ -106,6 +106,68 @@ static void monitor_move_end(struct vmb_guest *guest, vmb_status status)
     }
 }
 
+static void monitor_move_build(struct vmb_guest *guest, struct vmb_post *post,
+                               struct vmb_message *message)
+{
+    vmb_gpa first = guest->new_monitors.first_gpn << VMB_PAGE_SHIFT;
+
+    (void)post;
+    message->number = VMB_MSG_MODIFY_CONNECTION;
+    message->u.modify_connection.parent_to_child_gpa = first;
+    message->u.modify_connection.child_to_parent_gpa = first + VMB_PAGE_BYTES;
+}
+
+static void monitor_move_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
+{
+    (void)post;
+    if (status != VMB_OK) {
+        monitor_move_end(guest, status);
+        return;
+    }
+    guest->move_deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+}
+
+static void monitor_on_moved(struct vmb_guest *guest, const struct vmb_message *message)
+{
+    uint8_t state = message->u.modify_connection_response.connection_state;
+
+    if (!guest->moving_monitors || guest->move_post.queued) {
+        vmbi_unexpected(guest, message->number, 0);
+        return;
+    }
+    monitor_move_end(guest, state == VMB_CONNECTION_STATE_OK ? VMB_OK : VMB_ERR_REFUSED);
+}
+
+static uint64_t monitor_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)
+{
+    if (guest->move_deadline_ns <= now_ns) {
+        guest->counters.requests_timed_out++;
+        monitor_move_end(guest, VMB_ERR_TIMEOUT);
+    }
+    return guest->move_deadline_ns < earliest_ns ? guest->move_deadline_ns : earliest_ns;
+}
+
+/* The bus is being left: whoever waits is told; the pages follow the host's answer to Unload. */
+static void monitor_forget(struct vmb_guest *guest)
+{
+    if (guest->moving_monitors) {
+        struct vmb_pages pages = guest->new_monitors;
+
+        guest->new_monitors.base = NULL;
+        monitor_move_end(guest, VMB_ERR_GONE);
+        guest->new_monitors = pages;
+    }
+}
+
+static const struct guest_part monitor_part = {
+    .answer = VMB_MSG_MODIFY_CONNECTION_RESPONSE,
+    .on_answer = monitor_on_moved,
+    .build = monitor_move_build,
+    .posted = monitor_move_posted,
+    .timeouts = monitor_timeouts,
+    .forget = monitor_forget,
+};
+
 vmb_status vmb_guest_move_monitors(struct vmb_guest *guest, vmb_guest_done done, void *done_context)
 {
     if (guest->state != BUS_CONNECTED) {
@@ -123,57 +185,11 @@ vmb_status vmb_guest_move_monitors(struct vmb_guest *guest, vmb_guest_done done,
         guest->new_monitors.base = NULL;
         return VMB_ERR_NO_MEMORY;
     }
+    guest->parts[PART_MONITORS] = &monitor_part;
     guest->moving_monitors = true;
     guest->move_done = done;
     guest->move_context = done_context;
     guest->move_deadline_ns = VMB_NEVER;
-    vmbi_post_queue(guest, &guest->move_post, POST_MODIFY_CONNECTION);
+    vmbi_post_queue(guest, &guest->move_post, PART_MONITORS);
     return VMB_OK;
-}
-
-void vmbi_monitor_move_build(const struct vmb_guest *guest, struct vmb_message *message)
-{
-    vmb_gpa first = guest->new_monitors.first_gpn << VMB_PAGE_SHIFT;
-
-    message->number = VMB_MSG_MODIFY_CONNECTION;
-    message->u.modify_connection.parent_to_child_gpa = first;
-    message->u.modify_connection.child_to_parent_gpa = first + VMB_PAGE_BYTES;
-}
-
-void vmbi_monitor_move_posted(struct vmb_guest *guest, vmb_status status)
-{
-    if (status != VMB_OK) {
-        monitor_move_end(guest, status);
-        return;
-    }
-    guest->move_deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
-}
-
-void vmbi_on_modify_connection(struct vmb_guest *guest,
-                               const struct vmb_msg_modify_connection_response *response)
-{
-    if (!guest->moving_monitors || guest->move_post.queued) {
-        vmbi_unexpected(guest, VMB_MSG_MODIFY_CONNECTION_RESPONSE, 0);
-        return;
-    }
-    monitor_move_end(
-        guest, response->connection_state == VMB_CONNECTION_STATE_OK ? VMB_OK : VMB_ERR_REFUSED);
-}
-
-void vmbi_monitor_timeout(struct vmb_guest *guest)
-{
-    guest->counters.requests_timed_out++;
-    monitor_move_end(guest, VMB_ERR_TIMEOUT);
-}
-
-/* The bus is being left: whoever waits is told; the pages follow the host's answer to Unload. */
-void vmbi_monitor_forget(struct vmb_guest *guest)
-{
-    if (guest->moving_monitors) {
-        struct vmb_pages pages = guest->new_monitors;
-
-        guest->new_monitors.base = NULL;
-        monitor_move_end(guest, VMB_ERR_GONE);
-        guest->new_monitors = pages;
-    }
 }

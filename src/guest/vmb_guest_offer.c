@@ -4,17 +4,6 @@
 
 #include <vmbus/proto/guid.h>
 
-/* The channel of a relid that a message names; NULL, and counted, if there is none. */
-static struct vmb_channel *offer_channel(struct vmb_guest *guest, uint32_t number, uint32_t relid)
-{
-    struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
-
-    if (channel == NULL) {
-        vmbi_unexpected(guest, number, relid);
-    }
-    return channel;
-}
-
 struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel)
 {
     uint32_t cursor = 0;
@@ -81,9 +70,18 @@ static void offer_resumed(struct vmb_channel *channel, const struct vmb_msg_offe
     }
 }
 
-void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
+/* Is it what a part has asked for? */
+static bool offer_is_answer(struct vmb_guest *guest, struct vmb_channel *channel)
 {
-    struct vmb_channel *channel = NULL;
+    const struct guest_part *sockets = guest->parts[PART_TL_CONNECT];
+
+    return sockets != NULL && sockets->takes_offer(guest, channel);
+}
+
+void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_message *message)
+{
+    const struct vmb_msg_offer *offer = &message->u.offer;
+    struct vmb_channel *channel;
 
     /* R1: refused where it enters. The host means a channel that cannot be; nothing to release. */
     if (offer->relid == 0 || offer->relid >= VMB_RELID_COUNT ||
@@ -115,7 +113,7 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
         offer_release(channel);
         return;
     }
-    if (!vmbi_tl_takes_offer(guest, channel) && guest->events.offered != NULL) {
+    if (!offer_is_answer(guest, channel) && guest->events.offered != NULL) {
         guest->events.offered(guest->events.context, channel);
     }
 }
@@ -123,15 +121,13 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
 /* ---- Rescind ----------------------------------------------------------------------------------
  */
 
-void vmbi_on_rescind(struct vmb_guest *guest, const struct vmb_msg_rescind *rescind)
+void vmbi_on_rescind(struct vmb_guest *guest, const struct vmb_message *message)
 {
-    struct vmb_channel *channel = offer_channel(guest, VMB_MSG_RESCIND_OFFER, rescind->relid);
+    uint32_t relid = message->u.rescind.relid;
+    struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
 
-    if (channel == NULL) {
-        return;
-    }
-    if (channel->rescinded) {
-        vmbi_unexpected(guest, VMB_MSG_RESCIND_OFFER, rescind->relid); /* Twice. */
+    if (channel == NULL || channel->rescinded) {
+        vmbi_unexpected(guest, message->number, relid); /* Of nothing, or twice. */
         return;
     }
     guest->counters.rescinds++;
@@ -201,11 +197,13 @@ void vmbi_let_go_unasked(struct vmb_channel *channel)
     }
 }
 
-void vmbi_release_posted(struct vmb_channel *channel, vmb_status status)
+void vmbi_release_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
+
     if (status != VMB_OK) {
-        vmbi_guest_log(channel->guest, VMB_LOG_ERROR,
-                       "relid # not released: its device will not come back", channel->relid, 0);
+        vmbi_guest_log(guest, VMB_LOG_ERROR, "relid # not released: its device will not come back",
+                       channel->relid, 0);
     }
     vmbi_channel_free(channel);
 }

@@ -146,13 +146,13 @@ vmb_status vmb_channel_open(struct vmb_channel *channel,
     return VMB_OK;
 }
 
-void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *message)
+void vmbi_open_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message)
 {
+    const struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
     struct vmb_msg_open_channel *open = &message->u.open_channel;
 
-    message->number = VMB_MSG_OPEN_CHANNEL;
     open->relid = channel->relid;
-    open->open_id = channel->guest->next_open_id;
+    open->open_id = guest->next_open_id;
     open->ring_gpadl = channel->ring_handle;
     open->target_vp = channel->target_vp;
     open->downstream_page_offset = channel->tx_pages + 1u;
@@ -163,16 +163,17 @@ void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *mess
     open->event_flag = (uint16_t)channel->relid;
 }
 
-void vmbi_open_posted(struct vmb_channel *channel, vmb_status status)
+void vmbi_open_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
+
     if (status != VMB_OK) {
         vmbi_gate_abandon(channel->gate);
         vmbi_close_unshare(channel, status);
         return;
     }
-    channel->open_id = channel->guest->next_open_id++;
-    channel->deadline_ns =
-        vmbi_deadline(channel->guest, channel->guest->options.request_timeout_ns);
+    channel->open_id = guest->next_open_id++;
+    channel->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
 }
 
 /*
@@ -211,14 +212,15 @@ static void open_succeeded(struct vmb_channel *channel)
     }
 }
 
-void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_result *result)
+void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_message *message)
 {
+    const struct vmb_msg_open_result *result = &message->u.open_result;
     struct vmb_channel *channel = vmb_guest_relid2channel(guest, result->relid);
 
     /* Matched by its id as well: an answer to an attempt that was given up is nobody's. */
     if (channel == NULL || channel->phase != PHASE_OPEN_ASKING || channel->post.queued ||
         channel->open_id != result->open_id) {
-        vmbi_unexpected(guest, VMB_MSG_OPEN_RESULT, result->relid);
+        vmbi_unexpected(guest, message->number, result->relid);
         return;
     }
     channel->deadline_ns = VMB_NEVER;

@@ -4,14 +4,9 @@
  * state of whoever queued, and is written down when its turn has come; so nothing is buffered and
  * nothing can overflow. A hypervisor short of buffers makes the first one wait, and all behind it.
  */
-#include <vmbus/tl_connect.h>
-
 #include "guest/vmb_guest_state.h"
 
-#define OUTBOX_OWNER(type, member, post)                                                           \
-    ((struct type *)(void *)((uint8_t *)(post)-offsetof(struct type, member)))
-
-void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind)
+void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, uint32_t kind)
 {
     VMB_ASSERT(!post->queued);
     post->kind = (uint8_t)kind;
@@ -26,8 +21,8 @@ void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, enum post_k
     guest->outbox_last = post;
 }
 
-/* Before all others: for what ends a wait that holds them. */
-void vmbi_post_first(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind)
+/* Before all others: what ends a wait that holds them, or goes on with what has been begun. */
+void vmbi_post_first(struct vmb_guest *guest, struct vmb_post *post, uint32_t kind)
 {
     VMB_ASSERT(!post->queued);
     post->kind = (uint8_t)kind;
@@ -62,145 +57,93 @@ void vmbi_post_cancel(struct vmb_guest *guest, struct vmb_post *post)
     post->queued = false;
 }
 
-static struct vmb_channel *outbox_channel(struct vmb_post *post)
+/* CloseChannel and RelIdReleased name a relid and nothing else. */
+static void outbox_name_relid(struct vmb_guest *guest, struct vmb_post *post,
+                              struct vmb_message *message)
 {
-    return OUTBOX_OWNER(vmb_channel, post, post);
+    (void)guest;
+    message->u.close_channel.relid = VMBI_POST_OWNER(vmb_channel, post, post)->relid;
 }
 
-static void outbox_teardown(struct vmb_message *message, uint32_t relid, uint32_t handle)
+static void outbox_name_nothing(struct vmb_guest *guest, struct vmb_post *post,
+                                struct vmb_message *message)
 {
-    message->number = VMB_MSG_GPADL_TEARDOWN;
-    message->u.gpadl_teardown.relid = relid;
-    message->u.gpadl_teardown.gpadl = handle;
+    (void)guest;
+    (void)post;
+    (void)message;
 }
 
-/* Write down what the post's owner has to say. */
+static void outbox_name_rings(struct vmb_guest *guest, struct vmb_post *post,
+                              struct vmb_message *message)
+{
+    const struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
+
+    (void)guest;
+    message->u.gpadl_teardown.relid = channel->relid;
+    message->u.gpadl_teardown.gpadl = channel->ring_handle;
+}
+
+static void outbox_name_gpadl(struct vmb_guest *guest, struct vmb_post *post,
+                              struct vmb_message *message)
+{
+    const struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
+
+    (void)guest;
+    message->u.gpadl_teardown.relid = gpadl->channel->relid;
+    message->u.gpadl_teardown.gpadl = gpadl->handle;
+}
+
+/* What the core has to say: write it down; know that it is on its way, or never will be. */
+struct outbox_kind {
+    uint32_t number; /* If there is but one. */
+    void (*build)(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message);
+    void (*posted)(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
+};
+
+/* Index 0 is POST_CONTACT. */
+static const struct outbox_kind outbox_kinds[] = {
+    {VMB_MSG_INITIATE_CONTACT, vmbi_contact_build, vmbi_contact_posted},
+    {VMB_MSG_REQUEST_OFFERS, outbox_name_nothing, vmbi_offers_requested},
+    {VMB_MSG_UNLOAD, outbox_name_nothing, vmbi_unload_posted},
+    {VMB_MSG_OPEN_CHANNEL, vmbi_open_build, vmbi_open_posted},
+    {VMB_MSG_CLOSE_CHANNEL, outbox_name_relid, vmbi_close_posted},
+    {VMB_MSG_RELID_RELEASED, outbox_name_relid, vmbi_release_posted},
+    {0, vmbi_rings_build, vmbi_rings_posted},
+    {VMB_MSG_GPADL_TEARDOWN, outbox_name_rings, vmbi_rings_teardown_posted},
+    {0, vmbi_gpadl_build, vmbi_gpadl_posted},
+    {VMB_MSG_GPADL_TEARDOWN, outbox_name_gpadl, vmbi_gpadl_teardown_posted},
+};
+
 static void outbox_build(struct vmb_guest *guest, struct vmb_post *post,
                          struct vmb_message *message)
 {
-    struct vmb_channel *channel;
-    struct vmb_gpadl *gpadl;
-
     vmb_memset(message, 0, sizeof(*message));
-    switch ((enum post_kind)post->kind) {
-    case POST_CONTACT:
-        vmbi_contact_build(guest, message);
-        break;
-    case POST_REQUEST_OFFERS:
-        message->number = VMB_MSG_REQUEST_OFFERS;
-        break;
-    case POST_UNLOAD:
-        message->number = VMB_MSG_UNLOAD;
-        break;
-    case POST_OPEN:
-        vmbi_open_build(outbox_channel(post), message);
-        break;
-    case POST_CLOSE:
-        message->number = VMB_MSG_CLOSE_CHANNEL;
-        message->u.close_channel.relid = outbox_channel(post)->relid;
-        break;
-    case POST_RELEASE:
-        message->number = VMB_MSG_RELID_RELEASED;
-        message->u.relid_released.relid = outbox_channel(post)->relid;
-        break;
-    case POST_MODIFY:
-        channel = outbox_channel(post);
-        message->number = VMB_MSG_MODIFY_CHANNEL;
-        message->u.modify_channel.relid = channel->relid;
-        message->u.modify_channel.target_vp = channel->wanted_vp;
-        break;
-    case POST_RINGS:
-        vmbi_rings_build(outbox_channel(post), message);
-        break;
-    case POST_RINGS_TEARDOWN:
-        channel = outbox_channel(post);
-        outbox_teardown(message, channel->relid, channel->ring_handle);
-        break;
-    case POST_GPADL:
-        vmbi_gpadl_build(OUTBOX_OWNER(vmb_gpadl, post, post), message);
-        break;
-    case POST_GPADL_TEARDOWN:
-        gpadl = OUTBOX_OWNER(vmb_gpadl, post, post);
-        outbox_teardown(message, gpadl->channel->relid, gpadl->handle);
-        break;
-    case POST_TL_CONNECT:
-        vmbi_tl_build(OUTBOX_OWNER(vmb_tl_connect, post, post), message);
-        break;
-    case POST_MODIFY_CONNECTION:
-        vmbi_monitor_move_build(guest, message);
-        break;
-    case POST_PAUSE:
-        message->number = VMB_MSG_PAUSE;
-        break;
-    case POST_RESUME:
-        message->number = VMB_MSG_RESUME;
-        break;
+    if (post->kind < PART_COUNT) {
+        guest->parts[post->kind]->build(guest, post, message);
+    } else {
+        message->number = outbox_kinds[post->kind - POST_CONTACT].number;
+        outbox_kinds[post->kind - POST_CONTACT].build(guest, post, message);
     }
 }
 
-/* Tell the owner that its message is on its way, or will never be. True: it has another one. */
-static bool outbox_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
+static void outbox_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
-    switch ((enum post_kind)post->kind) {
-    case POST_CONTACT:
-        vmbi_contact_posted(guest, status);
-        return false;
-    case POST_REQUEST_OFFERS:
-        vmbi_offers_requested(guest, status);
-        return false;
-    case POST_UNLOAD:
-        vmbi_unload_posted(guest, status);
-        return false;
-    case POST_OPEN:
-        vmbi_open_posted(outbox_channel(post), status);
-        return false;
-    case POST_CLOSE:
-        vmbi_close_posted(outbox_channel(post), status);
-        return false;
-    case POST_RELEASE:
-        vmbi_release_posted(outbox_channel(post), status);
-        return false;
-    case POST_MODIFY:
-        vmbi_modify_posted(outbox_channel(post), status);
-        return false;
-    case POST_RINGS:
-        return vmbi_rings_posted(outbox_channel(post), status);
-    case POST_RINGS_TEARDOWN:
-        vmbi_rings_teardown_posted(outbox_channel(post), status);
-        return false;
-    case POST_GPADL:
-        return vmbi_gpadl_posted(OUTBOX_OWNER(vmb_gpadl, post, post), status);
-    case POST_GPADL_TEARDOWN:
-        vmbi_gpadl_teardown_posted(OUTBOX_OWNER(vmb_gpadl, post, post), status);
-        return false;
-    case POST_TL_CONNECT:
-        vmbi_tl_posted(OUTBOX_OWNER(vmb_tl_connect, post, post), status);
-        return false;
-    case POST_MODIFY_CONNECTION:
-        vmbi_monitor_move_posted(guest, status);
-        return false;
-    case POST_PAUSE:
-        vmbi_pause_posted(guest, status);
-        return false;
-    case POST_RESUME:
-        vmbi_resume_posted(guest, status);
-        return false;
+    if (post->kind < PART_COUNT) {
+        guest->parts[post->kind]->posted(guest, post, status);
+    } else {
+        outbox_kinds[post->kind - POST_CONTACT].posted(guest, post, status);
     }
-    return false;
 }
 
 /* When to try again: the wait doubles from the first to the longest. */
 static void outbox_back_off(struct vmb_guest *guest)
 {
+    uint64_t longest_ns = guest->options.post_retry_longest_ns;
     uint64_t wait_ns = guest->options.post_retry_first_ns;
     uint32_t doubling;
 
     for (doubling = 1; doubling < guest->post_tries; doubling++) {
-        if (wait_ns >= guest->options.post_retry_longest_ns / 2) {
-            wait_ns = guest->options.post_retry_longest_ns;
-            break;
-        }
-        wait_ns *= 2;
+        wait_ns = wait_ns >= longest_ns / 2 ? longest_ns : wait_ns * 2;
     }
     guest->counters.post_retries++;
     guest->post_retry_ns = vmbi_deadline(guest, wait_ns);
@@ -235,8 +178,8 @@ static vmb_status outbox_post(struct vmb_guest *guest, struct vmb_post *post)
 /* The host sends nothing and so is asked nothing, until the pause ends or the bus is left. */
 static bool outbox_is_held(const struct vmb_guest *guest)
 {
-    return guest->pause == PAUSE_HELD && guest->outbox_first->kind != POST_RESUME &&
-           guest->outbox_first->kind != POST_UNLOAD;
+    return guest->pause == PAUSE_HELD && guest->outbox_first != &guest->resume_post &&
+           guest->outbox_first != &guest->unload_post;
 }
 
 uint64_t vmbi_outbox_deadline_ns(const struct vmb_guest *guest)
@@ -283,17 +226,7 @@ bool vmbi_outbox_poll(struct vmb_guest *guest)
             status = VMB_ERR_PLATFORM;
         }
         vmbi_post_cancel(guest, post);
-        if (outbox_posted(guest, post, status)) {
-            struct vmb_post *behind = guest->outbox_first;
-
-            /* Its next message goes first: what it says is one sequence. */
-            post->queued = true;
-            post->next = behind;
-            guest->outbox_first = post;
-            if (behind == NULL) {
-                guest->outbox_last = post;
-            }
-        }
+        outbox_posted(guest, post, status);
     }
     return false;
 }

@@ -16,6 +16,60 @@ static void pause_tell(struct vmb_guest *guest, vmb_status status)
     }
 }
 
+static void pause_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message)
+{
+    message->number = post == &guest->pause_post ? VMB_MSG_PAUSE : VMB_MSG_RESUME;
+}
+
+static void pause_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
+{
+    if (post == &guest->resume_post) {
+        guest->pause = (uint8_t)(status == VMB_OK ? PAUSE_NONE : PAUSE_HELD);
+    } else if (status != VMB_OK) {
+        guest->pause = PAUSE_NONE;
+        pause_tell(guest, status);
+    } else {
+        /* A paused host takes nothing but Resume and Unload: what is behind us waits. */
+        guest->pause = PAUSE_HELD;
+        guest->pause_deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+    }
+}
+
+static void pause_on_response(struct vmb_guest *guest, const struct vmb_message *message)
+{
+    if (guest->pause != PAUSE_HELD || guest->pause_done == NULL) {
+        vmbi_unexpected(guest, message->number, 0);
+        return;
+    }
+    pause_tell(guest, VMB_OK);
+}
+
+static uint64_t pause_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)
+{
+    if (guest->pause_deadline_ns <= now_ns) {
+        guest->counters.requests_timed_out++;
+        pause_tell(guest, VMB_ERR_TIMEOUT); /* Still held: it may have paused without saying so. */
+    }
+    return guest->pause_deadline_ns < earliest_ns ? guest->pause_deadline_ns : earliest_ns;
+}
+
+static void pause_forget(struct vmb_guest *guest)
+{
+    vmbi_post_cancel(guest, &guest->pause_post);
+    vmbi_post_cancel(guest, &guest->resume_post);
+    guest->pause = PAUSE_NONE;
+    pause_tell(guest, VMB_ERR_GONE);
+}
+
+static const struct guest_part pause_part = {
+    .answer = VMB_MSG_PAUSE_RESPONSE,
+    .on_answer = pause_on_response,
+    .build = pause_build,
+    .posted = pause_posted,
+    .timeouts = pause_timeouts,
+    .forget = pause_forget,
+};
+
 vmb_status vmb_guest_pause(struct vmb_guest *guest, vmb_guest_done done, void *done_context)
 {
     if (guest->state != BUS_CONNECTED || guest->pause != PAUSE_NONE) {
@@ -24,33 +78,13 @@ vmb_status vmb_guest_pause(struct vmb_guest *guest, vmb_guest_done done, void *d
     if ((guest->features & VMB_FEATURE_PAUSE_RESUME) == 0) {
         return VMB_ERR_UNSUPPORTED;
     }
+    guest->parts[PART_PAUSE] = &pause_part;
     guest->pause = PAUSE_ASKED;
     guest->pause_done = done;
     guest->pause_context = done_context;
     guest->pause_deadline_ns = VMB_NEVER;
-    vmbi_post_queue(guest, &guest->pause_post, POST_PAUSE);
+    vmbi_post_queue(guest, &guest->pause_post, PART_PAUSE);
     return VMB_OK;
-}
-
-void vmbi_pause_posted(struct vmb_guest *guest, vmb_status status)
-{
-    if (status != VMB_OK) {
-        guest->pause = PAUSE_NONE;
-        pause_tell(guest, status);
-        return;
-    }
-    /* A paused host takes nothing but Resume and Unload: what is behind us waits. */
-    guest->pause = PAUSE_HELD;
-    guest->pause_deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
-}
-
-void vmbi_on_pause_response(struct vmb_guest *guest)
-{
-    if (guest->pause != PAUSE_HELD || guest->pause_done == NULL) {
-        vmbi_unexpected(guest, VMB_MSG_PAUSE_RESPONSE, 0);
-        return;
-    }
-    pause_tell(guest, VMB_OK);
 }
 
 vmb_status vmb_guest_continue(struct vmb_guest *guest)
@@ -58,27 +92,6 @@ vmb_status vmb_guest_continue(struct vmb_guest *guest)
     if (guest->state != BUS_CONNECTED || guest->pause != PAUSE_HELD || guest->resume_post.queued) {
         return VMB_ERR_WRONG_STATE;
     }
-    vmbi_post_first(guest, &guest->resume_post, POST_RESUME);
+    vmbi_post_first(guest, &guest->resume_post, PART_PAUSE);
     return VMB_OK;
-}
-
-void vmbi_resume_posted(struct vmb_guest *guest, vmb_status status)
-{
-    if (status == VMB_OK) {
-        guest->pause = PAUSE_NONE;
-    }
-}
-
-void vmbi_pause_timeout(struct vmb_guest *guest)
-{
-    guest->counters.requests_timed_out++;
-    pause_tell(guest, VMB_ERR_TIMEOUT); /* Still held: it may have paused without saying so. */
-}
-
-void vmbi_pause_forget(struct vmb_guest *guest)
-{
-    vmbi_post_cancel(guest, &guest->pause_post);
-    vmbi_post_cancel(guest, &guest->resume_post);
-    guest->pause = PAUSE_NONE;
-    pause_tell(guest, VMB_ERR_GONE);
 }

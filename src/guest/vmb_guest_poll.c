@@ -28,69 +28,65 @@ void vmbi_unexpected(struct vmb_guest *guest, uint32_t number, uint32_t relid)
                    relid);
 }
 
-static void poll_handle(struct vmb_guest *guest, const struct vmb_message *message)
+static void poll_all_offered(struct vmb_guest *guest, const struct vmb_message *message)
 {
-    switch (message->number) {
-    case VMB_MSG_OFFER_CHANNEL:
-        vmbi_on_offer(guest, &message->u.offer);
-        break;
-    case VMB_MSG_RESCIND_OFFER:
-        vmbi_on_rescind(guest, &message->u.rescind);
-        break;
-    case VMB_MSG_ALL_OFFERS_DELIVERED:
-        if (guest->offers_told) {
-            vmbi_unexpected(guest, message->number, 0);
-            break;
-        }
-        guest->offers_told = true;
-        vmbi_resume_end(guest);
-        if (guest->events.offers_delivered != NULL) {
-            guest->events.offers_delivered(guest->events.context);
-        }
-        break;
-    case VMB_MSG_OPEN_RESULT:
-        vmbi_on_open_result(guest, &message->u.open_result);
-        break;
-    case VMB_MSG_GPADL_CREATED:
-        vmbi_on_gpadl_created(guest, &message->u.gpadl_created);
-        break;
-    case VMB_MSG_GPADL_TORNDOWN:
-        vmbi_on_gpadl_torndown(guest, &message->u.gpadl_torndown);
-        break;
-    case VMB_MSG_MODIFY_CONNECTION_RESPONSE:
-        vmbi_on_modify_connection(guest, &message->u.modify_connection_response);
-        break;
-    case VMB_MSG_PAUSE_RESPONSE:
-        vmbi_on_pause_response(guest);
-        break;
-    case VMB_MSG_TL_CONNECT_RESULT:
-        vmbi_on_tl_result(guest, &message->u.tl_connect_result);
-        break;
-    case VMB_MSG_MODIFY_CHANNEL_RESPONSE:
-        vmbi_on_modify_response(guest, &message->u.modify_channel_response);
-        break;
-    default:
-        /* Known to the version, but we asked for none of it. */
+    if (guest->offers_told) {
         vmbi_unexpected(guest, message->number, 0);
-        break;
+        return;
+    }
+    guest->offers_told = true;
+    vmbi_resume_end(guest);
+    if (guest->events.offers_delivered != NULL) {
+        guest->events.offers_delivered(guest->events.context);
     }
 }
 
-/* Until a version is agreed upon, and after Unload, everything else is of an earlier owner. */
-static bool poll_is_due(const struct vmb_guest *guest, uint32_t number)
+/* What the core takes, and in which state of the bus; of parts it takes the rest. */
+static const struct {
+    uint8_t number;
+    uint8_t state;
+    void (*take)(struct vmb_guest *guest, const struct vmb_message *message);
+} poll_takes[] = {
+    {VMB_MSG_VERSION_RESPONSE, BUS_CONTACTING, vmbi_on_version_response},
+    {VMB_MSG_UNLOAD_COMPLETE, BUS_UNLOADING, vmbi_on_unload_complete},
+    {VMB_MSG_OFFER_CHANNEL, BUS_CONNECTED, vmbi_on_offer},
+    {VMB_MSG_RESCIND_OFFER, BUS_CONNECTED, vmbi_on_rescind},
+    {VMB_MSG_ALL_OFFERS_DELIVERED, BUS_CONNECTED, poll_all_offered},
+    {VMB_MSG_OPEN_RESULT, BUS_CONNECTED, vmbi_on_open_result},
+    {VMB_MSG_GPADL_CREATED, BUS_CONNECTED, vmbi_on_gpadl_created},
+    {VMB_MSG_GPADL_TORNDOWN, BUS_CONNECTED, vmbi_on_gpadl_torndown},
+};
+
+#define POLL_TAKES ((uint32_t)(sizeof(poll_takes) / sizeof(poll_takes[0])))
+
+static void poll_handle(struct vmb_guest *guest, const struct vmb_message *message)
 {
-    switch ((enum bus_state)guest->state) {
-    case BUS_CONTACTING:
-        return number == VMB_MSG_VERSION_RESPONSE;
-    case BUS_CONNECTED:
-        return number != VMB_MSG_VERSION_RESPONSE && number != VMB_MSG_UNLOAD_COMPLETE;
-    case BUS_UNLOADING:
-        return number == VMB_MSG_UNLOAD_COMPLETE;
-    case BUS_DISCONNECTED:
-    case BUS_LEAVING:
-        break;
+    uint8_t due = BUS_CONNECTED;
+    uint32_t index;
+    uint32_t part = 0;
+
+    for (index = 0; index < POLL_TAKES && poll_takes[index].number != message->number; index++) {
     }
-    return false;
+    if (index < POLL_TAKES) {
+        due = poll_takes[index].state;
+    }
+    if (guest->state != due) {
+        /* Before a version is agreed upon, and after Unload: of an earlier owner of the bus. */
+        guest->counters.messages_unexpected++;
+    } else if (index < POLL_TAKES) {
+        poll_takes[index].take(guest, message);
+    } else {
+        while (part < PART_COUNT &&
+               (guest->parts[part] == NULL || guest->parts[part]->answer != message->number)) {
+            part++;
+        }
+        if (part < PART_COUNT) {
+            guest->parts[part]->on_answer(guest, message);
+        } else {
+            /* Known to the version, but we asked for none of it. */
+            vmbi_unexpected(guest, message->number, 0);
+        }
+    }
 }
 
 static void poll_message(struct vmb_guest *guest, const struct vmb_hv_message *raw)
@@ -118,15 +114,7 @@ static void poll_message(struct vmb_guest *guest, const struct vmb_hv_message *r
                        raw->payload_bytes, 0);
         return;
     }
-    if (!poll_is_due(guest, message.number)) {
-        guest->counters.messages_unexpected++;
-    } else if (message.number == VMB_MSG_VERSION_RESPONSE) {
-        vmbi_on_version_response(guest, &message.u.version_response);
-    } else if (message.number == VMB_MSG_UNLOAD_COMPLETE) {
-        vmbi_on_unload_complete(guest);
-    } else {
-        poll_handle(guest, &message);
-    }
+    poll_handle(guest, &message);
 }
 
 /*
@@ -192,14 +180,7 @@ static uint64_t poll_bus_timeouts(struct vmb_guest *guest, uint64_t now_ns)
     if (guest->deadline_ns <= now_ns) {
         vmbi_bus_timeout(guest);
     }
-    if (guest->move_deadline_ns <= now_ns) {
-        vmbi_monitor_timeout(guest);
-    }
-    if (guest->pause_deadline_ns <= now_ns) {
-        vmbi_pause_timeout(guest);
-    }
-    return poll_earlier(guest->deadline_ns,
-                        poll_earlier(guest->move_deadline_ns, guest->pause_deadline_ns));
+    return guest->deadline_ns;
 }
 
 static uint64_t poll_channel_timeouts(struct vmb_guest *guest, uint64_t now_ns,
@@ -218,7 +199,7 @@ static uint64_t poll_channel_timeouts(struct vmb_guest *guest, uint64_t now_ns,
             if (channel->phase == PHASE_OPEN_ASKING) {
                 vmbi_open_timeout(channel);
             } else if (channel->phase == PHASE_OPEN) {
-                vmbi_modify_timeout(channel);
+                guest->parts[PART_MODIFY]->channel_timeout(channel);
             } else {
                 vmbi_rings_timeout(channel);
             }
@@ -233,6 +214,7 @@ static void poll_deadlines(struct vmb_guest *guest)
 {
     uint64_t now_ns;
     uint64_t earliest_ns;
+    uint32_t part;
 
     if (guest->earliest_deadline_ns == VMB_NEVER) {
         return;
@@ -245,7 +227,11 @@ static void poll_deadlines(struct vmb_guest *guest)
     earliest_ns = poll_bus_timeouts(guest, now_ns);
     earliest_ns = poll_channel_timeouts(guest, now_ns, earliest_ns);
     earliest_ns = vmbi_gpadl_timeouts(guest, now_ns, earliest_ns);
-    earliest_ns = vmbi_tl_timeouts(guest, now_ns, earliest_ns);
+    for (part = 0; part < PART_COUNT; part++) {
+        if (guest->parts[part] != NULL && guest->parts[part]->timeouts != NULL) {
+            earliest_ns = guest->parts[part]->timeouts(guest, now_ns, earliest_ns);
+        }
+    }
     guest->earliest_deadline_ns = poll_earlier(guest->earliest_deadline_ns, earliest_ns);
 }
 

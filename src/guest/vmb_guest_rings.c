@@ -105,11 +105,13 @@ static void rings_describe(const struct vmb_channel *channel, struct vmb_gpadl_r
     out_words->sent = channel->post.words_sent;
 }
 
-void vmbi_rings_build(const struct vmb_channel *channel, struct vmb_message *message)
+void vmbi_rings_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message)
 {
+    const struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
     struct vmb_gpadl_range range;
     struct gpadl_words words;
 
+    (void)guest;
     rings_describe(channel, &range, &words);
     vmbi_gpadl_words_build(&words, message);
 }
@@ -127,22 +129,23 @@ static void rings_not_shared(struct vmb_channel *channel, vmb_status status)
     vmbi_open_shared(channel, status);
 }
 
-bool vmbi_rings_posted(struct vmb_channel *channel, vmb_status status)
+void vmbi_rings_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
     struct vmb_gpadl_range range;
     struct gpadl_words words;
 
     if (status != VMB_OK) {
         rings_not_shared(channel, status);
-        return false;
+        return;
     }
     rings_describe(channel, &range, &words);
-    channel->post.words_sent = vmbi_gpadl_words_next(&words);
-    if (channel->post.words_sent < words.total) {
-        return true;
+    post->words_sent = vmbi_gpadl_words_next(&words);
+    if (post->words_sent < words.total) {
+        vmbi_post_first(guest, post, POST_RINGS); /* What it says is one sequence. */
+    } else {
+        rings_await(channel);
     }
-    rings_await(channel);
-    return false;
 }
 
 void vmbi_rings_created(struct vmb_channel *channel, const struct vmb_msg_gpadl_created *created)
@@ -181,8 +184,11 @@ static void rings_back(struct vmb_channel *channel, vmb_status status)
     }
 }
 
-void vmbi_rings_teardown_posted(struct vmb_channel *channel, vmb_status status)
+void vmbi_rings_teardown_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
+
+    (void)guest;
     if (status != VMB_OK) {
         rings_back(channel, VMB_ERR_STILL_SHARED);
     } else {

@@ -18,6 +18,7 @@
 #include "base/vmb_gate.h"
 #include "base/vmb_shm.h"
 #include "guest/vmb_grace.h"
+#include "guest/vmb_guest_part.h"
 #include "guest/vmb_loan.h"
 
 /* Words of a bit for each relid. */
@@ -35,23 +36,18 @@ VMB_INLINE void vmbi_count(vmb_atomic_word *counter)
     vmb_atomic_store(counter, vmb_atomic_load(counter, VMB_RELAXED) + 1, VMB_RELAXED);
 }
 
-/* What a place in the outbox has to say; see vmb_guest_outbox.c. */
+/* What a place in the outbox has to say; see vmb_guest_outbox.c. Below these: an index of parts. */
 enum post_kind {
-    POST_CONTACT = 1,
+    POST_CONTACT = PART_COUNT,
     POST_REQUEST_OFFERS,
     POST_UNLOAD,
     POST_OPEN,
     POST_CLOSE,
     POST_RELEASE,
-    POST_MODIFY,
     POST_RINGS,
     POST_RINGS_TEARDOWN,
     POST_GPADL,
-    POST_GPADL_TEARDOWN,
-    POST_TL_CONNECT,
-    POST_MODIFY_CONNECTION,
-    POST_PAUSE,
-    POST_RESUME
+    POST_GPADL_TEARDOWN
 };
 
 enum bus_state {
@@ -236,6 +232,8 @@ struct vmb_guest {
     struct guest_vp *vps;
     struct vmb_channel *channel_memory;
 
+    const struct guest_part *parts[PART_COUNT]; /* Those in use, see vmb_guest_part.h. */
+
     /* control */
     uint8_t state;
     bool offers_told;
@@ -313,9 +311,14 @@ void vmbi_channel_start(struct vmb_guest *guest, struct vmb_channel *channel, ui
 void vmbi_channel_run_later(struct vmb_channel *channel);
 void vmbi_channel_make_due(struct vmb_guest *guest, uint32_t relid, uint32_t vp);
 
+/* The owner of a post that is a member of it. */
+#define VMBI_POST_OWNER(type, member, post)                                                        \
+    ((struct type *)(void *)((uint8_t *)(post)-offsetof(struct type, member)))
+
 /* vmb_guest_outbox.c */
-void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind);
-void vmbi_post_first(struct vmb_guest *guest, struct vmb_post *post, enum post_kind kind);
+/* @kind is an enum post_kind, or the index of a part. */
+void vmbi_post_queue(struct vmb_guest *guest, struct vmb_post *post, uint32_t kind);
+void vmbi_post_first(struct vmb_guest *guest, struct vmb_post *post, uint32_t kind);
 void vmbi_post_cancel(struct vmb_guest *guest, struct vmb_post *post);
 bool vmbi_outbox_poll(struct vmb_guest *guest);
 /* When the next message may be posted; VMB_NEVER: none waits, or not for the time. */
@@ -324,24 +327,24 @@ uint64_t vmbi_outbox_deadline_ns(const struct vmb_guest *guest);
 /* vmb_guest_connect.c */
 vmb_status vmbi_connect(struct vmb_guest *guest, uint32_t version);
 uint32_t vmbi_contact_features(const struct vmb_guest *guest);
-void vmbi_contact_build(struct vmb_guest *guest, struct vmb_message *message);
-void vmbi_contact_posted(struct vmb_guest *guest, vmb_status status);
-void vmbi_offers_requested(struct vmb_guest *guest, vmb_status status);
-void vmbi_unload_posted(struct vmb_guest *guest, vmb_status status);
-void vmbi_on_version_response(struct vmb_guest *guest,
-                              const struct vmb_msg_version_response *response);
-void vmbi_on_unload_complete(struct vmb_guest *guest);
+void vmbi_contact_build(struct vmb_guest *guest, struct vmb_post *post,
+                        struct vmb_message *message);
+void vmbi_contact_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
+void vmbi_offers_requested(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
+void vmbi_unload_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
+void vmbi_on_version_response(struct vmb_guest *guest, const struct vmb_message *message);
+void vmbi_on_unload_complete(struct vmb_guest *guest, const struct vmb_message *message);
 void vmbi_contact_poll(struct vmb_guest *guest);
 void vmbi_leave_poll(struct vmb_guest *guest);
 void vmbi_bus_timeout(struct vmb_guest *guest);
 
 /* vmb_guest_offer.c */
-void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer);
-void vmbi_on_rescind(struct vmb_guest *guest, const struct vmb_msg_rescind *rescind);
+void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_message *message);
+void vmbi_on_rescind(struct vmb_guest *guest, const struct vmb_message *message);
 void vmbi_rescind_settled(struct vmb_channel *channel);
 void vmbi_let_go_unasked(struct vmb_channel *channel);
 void vmbi_channel_free(struct vmb_channel *channel);
-void vmbi_release_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_release_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
 
 /* vmb_guest_suspend.c */
 void vmbi_suspend_channel(struct vmb_channel *channel);
@@ -351,19 +354,6 @@ void vmbi_resume_end(struct vmb_guest *guest);
 /* vmb_guest_monitor.c */
 bool vmbi_monitor_signal(struct vmb_channel *channel);
 void vmbi_monitor_unshare(struct vmb_guest *guest, struct vmb_pages *pages, bool host_let_go);
-void vmbi_monitor_move_build(const struct vmb_guest *guest, struct vmb_message *message);
-void vmbi_monitor_move_posted(struct vmb_guest *guest, vmb_status status);
-void vmbi_on_modify_connection(struct vmb_guest *guest,
-                               const struct vmb_msg_modify_connection_response *response);
-void vmbi_monitor_timeout(struct vmb_guest *guest);
-void vmbi_monitor_forget(struct vmb_guest *guest);
-
-/* vmb_guest_pause.c */
-void vmbi_pause_posted(struct vmb_guest *guest, vmb_status status);
-void vmbi_on_pause_response(struct vmb_guest *guest);
-void vmbi_resume_posted(struct vmb_guest *guest, vmb_status status);
-void vmbi_pause_timeout(struct vmb_guest *guest);
-void vmbi_pause_forget(struct vmb_guest *guest);
 
 /* vmb_guest_vp.c */
 void vmbi_vp_stop_poll(struct vmb_guest *guest);
@@ -384,33 +374,24 @@ void vmbi_unshare_pages(struct vmb_channel *channel, const struct vmb_pages *pag
 vmb_status vmbi_expose(struct vmb_gpadl *gpadl);
 void vmbi_conceal(struct vmb_gpadl *gpadl);
 
-/* vmb_guest_tl_connect.c */
-struct vmb_tl_connect;
-void vmbi_tl_build(const struct vmb_tl_connect *connect, struct vmb_message *message);
-void vmbi_tl_posted(struct vmb_tl_connect *connect, vmb_status status);
-bool vmbi_tl_takes_offer(struct vmb_guest *guest, struct vmb_channel *channel);
-void vmbi_on_tl_result(struct vmb_guest *guest, const struct vmb_msg_tl_connect_result *result);
-uint64_t vmbi_tl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns);
-void vmbi_tl_forget(struct vmb_guest *guest);
-
 /* vmb_guest_rings.c */
 vmb_status vmbi_rings_make(struct vmb_channel *channel, void (*ring_doorbell)(void *context));
 void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go);
 struct vmb_channel *vmbi_rings_by_handle(struct vmb_guest *guest, uint32_t handle);
 void vmbi_rings_share(struct vmb_channel *channel);
-void vmbi_rings_build(const struct vmb_channel *channel, struct vmb_message *message);
-bool vmbi_rings_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_rings_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message);
+void vmbi_rings_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
 void vmbi_rings_created(struct vmb_channel *channel, const struct vmb_msg_gpadl_created *created);
 void vmbi_rings_unshare(struct vmb_channel *channel);
-void vmbi_rings_teardown_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_rings_teardown_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
 void vmbi_rings_torndown(struct vmb_channel *channel);
 void vmbi_rings_timeout(struct vmb_channel *channel);
 
 /* vmb_guest_open.c */
 void vmbi_open_shared(struct vmb_channel *channel, vmb_status status);
-void vmbi_open_build(const struct vmb_channel *channel, struct vmb_message *message);
-void vmbi_open_posted(struct vmb_channel *channel, vmb_status status);
-void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_msg_open_result *result);
+void vmbi_open_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message);
+void vmbi_open_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
+void vmbi_on_open_result(struct vmb_guest *guest, const struct vmb_message *message);
 void vmbi_open_rescinded(struct vmb_channel *channel);
 void vmbi_open_timeout(struct vmb_channel *channel);
 
@@ -418,7 +399,8 @@ void vmbi_open_timeout(struct vmb_channel *channel);
 void vmbi_channel_shut(struct vmb_channel *channel);
 void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason, vmb_channel_done done,
                       void *done_context);
-void vmbi_close_posted(struct vmb_channel *channel, vmb_status status);
+void vmbi_close_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
+void vmbi_modify_forget(struct vmb_channel *channel);
 void vmbi_close_unshare(struct vmb_channel *channel, vmb_status end_status);
 void vmbi_close_unshared(struct vmb_channel *channel, vmb_status status);
 bool vmbi_quiesce_poll(struct vmb_guest *guest);
@@ -427,12 +409,6 @@ void vmbi_channel_drop(struct vmb_channel *channel);
 
 /* vmb_guest_modify.c */
 void vmbi_channel_settle_at(struct vmb_channel *channel);
-void vmbi_modify_posted(struct vmb_channel *channel, vmb_status status);
-void vmbi_modify_timeout(struct vmb_channel *channel);
-void vmbi_modify_forget(struct vmb_channel *channel);
-void vmbi_modify_end(struct vmb_channel *channel, vmb_status status);
-void vmbi_on_modify_response(struct vmb_guest *guest,
-                             const struct vmb_msg_modify_channel_response *response);
 
 /* vmb_guest_gpadl_words.c */
 
@@ -455,11 +431,11 @@ vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpad
                              const struct vmb_gpadl_range *ranges, uint32_t range_count,
                              vmb_gpadl_done done, void *done_context);
 struct vmb_gpadl *vmbi_gpadl_by_handle(struct vmb_guest *guest, uint32_t handle);
-void vmbi_gpadl_build(const struct vmb_gpadl *gpadl, struct vmb_message *message);
-bool vmbi_gpadl_posted(struct vmb_gpadl *gpadl, vmb_status status);
-void vmbi_gpadl_teardown_posted(struct vmb_gpadl *gpadl, vmb_status status);
-void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_created *created);
-void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_msg_gpadl_torndown *torndown);
+void vmbi_gpadl_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message);
+void vmbi_gpadl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
+void vmbi_gpadl_teardown_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
+void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_message *message);
+void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_message *message);
 uint64_t vmbi_gpadl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns);
 void vmbi_gpadls_forget(struct vmb_guest *guest);
 

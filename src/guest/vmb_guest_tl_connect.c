@@ -21,47 +21,30 @@ static void tl_end(struct vmb_tl_connect *connect, struct vmb_channel *channel, 
     }
 }
 
-vmb_status vmb_guest_tl_connect(struct vmb_guest *guest, struct vmb_tl_connect *connect,
-                                vmb_tl_connect_done done, void *done_context)
+static void tl_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message)
 {
-    if (guest->state != BUS_CONNECTED) {
-        return VMB_ERR_WRONG_STATE;
-    }
-    if (guest->version < VMB_VERSION_4_0) {
-        return VMB_ERR_VERSION;
-    }
-    connect->host_status = 0;
-    vmb_memset(&connect->post, 0, sizeof(connect->post));
-    connect->guest = guest;
-    connect->deadline_ns = VMB_NEVER;
-    connect->done = done;
-    connect->done_context = done_context;
-    connect->next = guest->tl_connects;
-    guest->tl_connects = connect;
-    vmbi_post_queue(guest, &connect->post, POST_TL_CONNECT);
-    return VMB_OK;
-}
+    const struct vmb_tl_connect *connect = VMBI_POST_OWNER(vmb_tl_connect, post, post);
 
-void vmbi_tl_build(const struct vmb_tl_connect *connect, struct vmb_message *message)
-{
+    (void)guest;
     message->number = VMB_MSG_TL_CONNECT_REQUEST;
     message->u.tl_connect_request.endpoint_guid = connect->endpoint;
     message->u.tl_connect_request.service_guid = connect->service;
     message->u.tl_connect_request.silo_guid = connect->silo;
 }
 
-void vmbi_tl_posted(struct vmb_tl_connect *connect, vmb_status status)
+static void tl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
+    struct vmb_tl_connect *connect = VMBI_POST_OWNER(vmb_tl_connect, post, post);
+
     if (status != VMB_OK) {
         tl_end(connect, NULL, status);
         return;
     }
-    connect->deadline_ns =
-        vmbi_deadline(connect->guest, connect->guest->options.request_timeout_ns);
+    connect->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
 }
 
 /* Is this offer the answer to a request of ours? Then whoever asked gets it. */
-bool vmbi_tl_takes_offer(struct vmb_guest *guest, struct vmb_channel *channel)
+static bool tl_takes_offer(struct vmb_guest *guest, struct vmb_channel *channel)
 {
     struct vmb_tl_connect *connect;
 
@@ -79,8 +62,9 @@ bool vmbi_tl_takes_offer(struct vmb_guest *guest, struct vmb_channel *channel)
     return false;
 }
 
-void vmbi_on_tl_result(struct vmb_guest *guest, const struct vmb_msg_tl_connect_result *result)
+static void tl_on_result(struct vmb_guest *guest, const struct vmb_message *message)
 {
+    const struct vmb_msg_tl_connect_result *result = &message->u.tl_connect_result;
     struct vmb_tl_connect *connect;
 
     for (connect = guest->tl_connects; connect != NULL; connect = connect->next) {
@@ -91,10 +75,10 @@ void vmbi_on_tl_result(struct vmb_guest *guest, const struct vmb_msg_tl_connect_
             return;
         }
     }
-    vmbi_unexpected(guest, VMB_MSG_TL_CONNECT_RESULT, 0);
+    vmbi_unexpected(guest, message->number, 0);
 }
 
-uint64_t vmbi_tl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)
+static uint64_t tl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)
 {
     struct vmb_tl_connect *connect = guest->tl_connects;
 
@@ -112,9 +96,41 @@ uint64_t vmbi_tl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t ear
 }
 
 /* The bus is gone. */
-void vmbi_tl_forget(struct vmb_guest *guest)
+static void tl_forget(struct vmb_guest *guest)
 {
     while (guest->tl_connects != NULL) {
         tl_end(guest->tl_connects, NULL, VMB_ERR_GONE);
     }
+}
+
+static const struct guest_part tl_part = {
+    .answer = VMB_MSG_TL_CONNECT_RESULT,
+    .on_answer = tl_on_result,
+    .build = tl_build,
+    .posted = tl_posted,
+    .timeouts = tl_timeouts,
+    .forget = tl_forget,
+    .takes_offer = tl_takes_offer,
+};
+
+vmb_status vmb_guest_tl_connect(struct vmb_guest *guest, struct vmb_tl_connect *connect,
+                                vmb_tl_connect_done done, void *done_context)
+{
+    if (guest->state != BUS_CONNECTED) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    if (guest->version < VMB_VERSION_4_0) {
+        return VMB_ERR_VERSION;
+    }
+    guest->parts[PART_TL_CONNECT] = &tl_part;
+    connect->host_status = 0;
+    vmb_memset(&connect->post, 0, sizeof(connect->post));
+    connect->guest = guest;
+    connect->deadline_ns = VMB_NEVER;
+    connect->done = done;
+    connect->done_context = done_context;
+    connect->next = guest->tl_connects;
+    guest->tl_connects = connect;
+    vmbi_post_queue(guest, &connect->post, PART_TL_CONNECT);
+    return VMB_OK;
 }
