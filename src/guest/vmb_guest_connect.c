@@ -30,14 +30,9 @@ static void contact_unshare(struct vmb_guest *guest)
     }
     vmb_atomic_store(&guest->legacy_page, (void *)NULL, VMB_RELAXED);
     vmb_atomic_store(&guest->monitor_page, (void *)NULL, VMB_RELAXED);
-    vmbi_monitor_unshare(guest, &guest->monitors, !guest->contact_doubtful);
-    vmbi_monitor_unshare(guest, &guest->new_monitors, !guest->contact_doubtful);
-    if (guest->contact_doubtful) {
-        guest->counters.pages_leaked += CONTACT_PAGES;
-    } else {
-        guest->platform.unshare_pages(guest->platform.context, &guest->contact_pages);
-    }
-    guest->contact_pages.base = NULL;
+    vmbi_pages_leave(guest, false, &guest->monitors, !guest->contact_doubtful);
+    vmbi_pages_leave(guest, false, &guest->new_monitors, !guest->contact_doubtful);
+    vmbi_pages_leave(guest, false, &guest->contact_pages, !guest->contact_doubtful);
     guest->contact_doubtful = false;
 }
 
@@ -86,9 +81,7 @@ vmb_status vmbi_connect(struct vmb_guest *guest, uint32_t version)
          vmb_atomic_load(&vp->paravisor_slot, VMB_RELAXED) == NULL)) { /* Where it answers. */
         return VMB_ERR_WRONG_STATE;
     }
-    if (guest->platform.share_pages(guest->platform.context, CONTACT_PAGES,
-                                    &guest->contact_pages) != VMB_OK) {
-        guest->contact_pages.base = NULL;
+    if (vmbi_pages_share(guest, false, CONTACT_PAGES, &guest->contact_pages) != VMB_OK) {
         return VMB_ERR_NO_MEMORY;
     }
     vmbi_bus_move(guest, BUS_CONTACTING);
@@ -255,26 +248,12 @@ static void unload_tell(struct vmb_guest *guest, vmb_status status)
     }
 }
 
-/* On a bus that sleeps no channel has a relid or a ring: also those nobody let go of can be freed.
- */
-static void unload_free_channels(struct vmb_guest *guest)
-{
-    uint32_t index;
-
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        if (guest->channel_memory[index].phase != PHASE_FREE) {
-            vmbi_channel_free(&guest->channel_memory[index]);
-        }
-    }
-}
-
 vmb_status vmb_guest_unload(struct vmb_guest *guest)
 {
     uint32_t index;
 
     if (guest->state == BUS_DISCONNECTED && guest->suspended_version != 0) {
-        vmbi_resume_end(guest); /* Give up what sleeps. */
-        unload_free_channels(guest);
+        guest->sleep->give_up(guest);
         unload_tell(guest, VMB_OK);
         return VMB_OK;
     }
@@ -362,7 +341,7 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
         }
         vmbi_rings_leave(channel, status == VMB_OK);
         if (suspending) {
-            vmbi_suspend_channel(channel);
+            guest->sleep->leave(channel);
         } else {
             vmbi_channel_free(channel);
         }

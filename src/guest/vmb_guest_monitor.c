@@ -67,20 +67,6 @@ vmb_status vmb_channel_latency(const struct vmb_channel *channel, uint32_t *out_
 /* ---- Moving -----------------------------------------------------------------------------------
  */
 
-/* Take a block that was shared for a move back. The first pages belong to the contact. */
-void vmbi_monitor_unshare(struct vmb_guest *guest, struct vmb_pages *pages, bool host_let_go)
-{
-    if (pages->base == NULL) {
-        return;
-    }
-    if (host_let_go) {
-        guest->platform.unshare_pages(guest->platform.context, pages);
-    } else {
-        guest->counters.pages_leaked += pages->page_count;
-    }
-    pages->base = NULL;
-}
-
 static void monitor_move_end(struct vmb_guest *guest, vmb_status status)
 {
     vmb_guest_done done = guest->move_done;
@@ -92,13 +78,13 @@ static void monitor_move_end(struct vmb_guest *guest, vmb_status status)
         vmb_atomic_store(&guest->monitor_page,
                          (void *)((uint8_t *)(void *)guest->new_monitors.base + VMB_PAGE_BYTES),
                          VMB_RELEASE);
-        vmbi_monitor_unshare(guest, &guest->monitors, true);
+        vmbi_pages_leave(guest, false, &guest->monitors, true);
         guest->monitors = guest->new_monitors;
         guest->new_monitors.base = NULL;
     } else {
         /* Refused, or never told: the host does not use them. Otherwise nobody knows. */
-        vmbi_monitor_unshare(guest, &guest->new_monitors,
-                             status == VMB_ERR_REFUSED || status == VMB_ERR_PLATFORM);
+        vmbi_pages_leave(guest, false, &guest->new_monitors,
+                         status == VMB_ERR_REFUSED || status == VMB_ERR_PLATFORM);
     }
     guest->move_done = NULL;
     if (done != NULL) {
@@ -180,9 +166,7 @@ vmb_status vmb_guest_move_monitors(struct vmb_guest *guest, vmb_guest_done done,
     if (guest->moving_monitors) {
         return VMB_ERR_BUSY;
     }
-    if (guest->platform.share_pages(guest->platform.context, MONITOR_PAGES, &guest->new_monitors) !=
-        VMB_OK) {
-        guest->new_monitors.base = NULL;
+    if (vmbi_pages_share(guest, false, MONITOR_PAGES, &guest->new_monitors) != VMB_OK) {
         return VMB_ERR_NO_MEMORY;
     }
     guest->parts[PART_MONITORS] = &monitor_part;

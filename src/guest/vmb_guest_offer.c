@@ -55,21 +55,6 @@ static void offer_release(struct vmb_channel *channel)
     vmbi_quiesce(channel, PHASE_RELEASE_QUIESCING);
 }
 
-/* A device that slept is there again: another number, perhaps another connection (R11). */
-static void offer_resumed(struct vmb_channel *channel, const struct vmb_msg_offer *offer)
-{
-    struct vmb_guest *guest = channel->guest;
-
-    channel->offer = *offer;
-    channel->relid = offer->relid;
-    vmbi_channel_move(channel, PHASE_OFFERED);
-    vmbi_relid_map(guest, channel);
-    (void)vmbi_paravisor_offer(channel); /* What is impossible is not confidential. */
-    if (guest->events.resumed != NULL) {
-        guest->events.resumed(guest->events.context, channel);
-    }
-}
-
 /* Is it what a part has asked for? */
 static bool offer_is_answer(struct vmb_guest *guest, struct vmb_channel *channel)
 {
@@ -91,9 +76,7 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_message *message)
                        offer->relid, 0);
         return;
     }
-    channel = vmbi_resume_find(guest, offer);
-    if (channel != NULL) {
-        offer_resumed(channel, offer);
+    if (guest->suspended_version != 0 && guest->sleep->takes_offer(guest, offer)) {
         return;
     }
     channel = offer_take_slot(guest, offer);

@@ -40,6 +40,7 @@ static void open_ring_doorbell(void *context)
 {
     struct vmb_channel *channel = context;
     struct vmb_guest *guest = channel->guest;
+    const struct vmb_guest_platform *calls = vmbi_calls(guest, channel->private_ring);
 
     if (vmbi_monitor_signal(channel)) {
         return;
@@ -51,7 +52,7 @@ static void open_ring_doorbell(void *context)
         /* Release: the host that finds the bit finds the packet. */
         (void)vmbi_shm_fetch_or(page, relid / 32u * 4u, 1u << (relid % 32u), VMB_RELEASE);
     }
-    vmbi_signal_event(channel);
+    calls->signal_event(calls->context, channel->offer.connection_id, 0);
 }
 
 /* The rings are ours again (or lost for good): the open has failed. */

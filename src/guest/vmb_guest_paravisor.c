@@ -30,7 +30,12 @@ vmb_status vmb_guest_set_paravisor(struct vmb_guest *guest,
     if (vmbi_has_paravisor(guest)) {
         return VMB_ERR_WRONG_STATE;
     }
-    guest->paravisor = *paravisor;
+    guest->paravisor.context = paravisor->context;
+    guest->paravisor.post_message = paravisor->post_message;
+    guest->paravisor.signal_event = paravisor->signal_event;
+    guest->paravisor.share_pages = paravisor->share_private_pages;
+    guest->paravisor.unshare_pages = paravisor->unshare_private_pages;
+    guest->paravisor.end_of_message = paravisor->end_of_message;
     return VMB_OK;
 }
 
@@ -67,56 +72,39 @@ bool vmb_channel_pinned(const struct vmb_channel *channel)
 vmb_status vmbi_post_message(struct vmb_guest *guest, uint32_t connection_id, const void *message,
                              uint32_t message_bytes)
 {
-    if (vmbi_has_paravisor(guest)) {
-        return guest->paravisor.post_message(guest->paravisor.context, connection_id, message,
-                                             message_bytes);
-    }
-    return guest->platform.post_message(guest->platform.context, connection_id, message,
-                                        message_bytes);
+    const struct vmb_guest_platform *calls = vmbi_calls(guest, vmbi_has_paravisor(guest));
+
+    return calls->post_message(calls->context, connection_id, message, message_bytes);
 }
 
-/* To the SynIC whose slot has been emptied: the other one does not look at it. */
-void vmbi_end_of_message(struct vmb_guest *guest, uint32_t vp, bool paravisor)
-{
-    if (paravisor) {
-        guest->paravisor.end_of_message(guest->paravisor.context, vp);
-    } else {
-        guest->platform.end_of_message(guest->platform.context, vp);
-    }
-}
-
-void vmbi_signal_event(struct vmb_channel *channel)
-{
-    struct vmb_guest *guest = channel->guest;
-
-    if (channel->private_ring) {
-        guest->paravisor.signal_event(guest->paravisor.context, channel->offer.connection_id, 0);
-    } else {
-        guest->platform.signal_event(guest->platform.context, channel->offer.connection_id, 0);
-    }
-}
-
-vmb_status vmbi_share_pages(struct vmb_channel *channel, uint32_t page_count,
+/* Where there are none, @out_pages has no base. */
+vmb_status vmbi_pages_share(struct vmb_guest *guest, bool of_paravisor, uint32_t page_count,
                             struct vmb_pages *out_pages)
 {
-    struct vmb_guest *guest = channel->guest;
+    const struct vmb_guest_platform *calls = vmbi_calls(guest, of_paravisor);
 
-    if (channel->private_ring) {
-        return guest->paravisor.share_private_pages(guest->paravisor.context, page_count,
-                                                    out_pages);
+    if (calls->share_pages(calls->context, page_count, out_pages) != VMB_OK) {
+        out_pages->base = NULL;
+        return VMB_ERR_NO_MEMORY;
     }
-    return guest->platform.share_pages(guest->platform.context, page_count, out_pages);
+    return VMB_OK;
 }
 
-void vmbi_unshare_pages(struct vmb_channel *channel, const struct vmb_pages *pages)
+/* Take pages back, if there are any, unless the host may still hold them: then they are lost. */
+void vmbi_pages_leave(struct vmb_guest *guest, bool of_paravisor, struct vmb_pages *pages,
+                      bool host_let_go)
 {
-    struct vmb_guest *guest = channel->guest;
+    const struct vmb_guest_platform *calls = vmbi_calls(guest, of_paravisor);
 
-    if (channel->private_ring) {
-        guest->paravisor.unshare_private_pages(guest->paravisor.context, pages);
-    } else {
-        guest->platform.unshare_pages(guest->platform.context, pages);
+    if (pages->base == NULL) {
+        return;
     }
+    if (host_let_go) {
+        calls->unshare_pages(calls->context, pages);
+    } else {
+        guest->counters.pages_leaked += pages->page_count;
+    }
+    pages->base = NULL;
 }
 
 vmb_status vmbi_expose(struct vmb_gpadl *gpadl)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Parts of a guest that not every guest has: moving channels to other VPs, sockets asked of the
- * host, moving monitor pages, pausing. The core names none of them. A part hangs itself in when the
- * first of its public functions is called, so a kernel that calls none does not link it; until then
- * the core behaves as if the protocol had no such messages.
+ * host, moving monitor pages, pausing, sleeping, stopping VPs. The core names none of them. A part
+ * hangs itself in when the first of its public functions is called, so a kernel that calls none
+ * does not link it; until then the core behaves as if the protocol had no such messages.
  */
 #ifndef VMB_GUEST_PART_H
 #define VMB_GUEST_PART_H
@@ -39,6 +39,18 @@ struct guest_part {
     void (*forget)(struct vmb_guest *guest);
     /* Is this offer the answer to a request of the part? */
     bool (*takes_offer)(struct vmb_guest *guest, struct vmb_channel *channel);
+};
+
+/* Suspending and resuming, from the first vmb_guest_suspend() on. */
+struct guest_sleep {
+    /* The bus has been left to sleep: what remains of a channel that was there. */
+    void (*leave)(struct vmb_channel *channel);
+    /* An offer while devices sleep. True if it is of one of them: its channel is there again. */
+    bool (*takes_offer)(struct vmb_guest *guest, const struct vmb_msg_offer *offer);
+    /* All that the host has is offered: who still sleeps was removed meanwhile. */
+    void (*woken)(struct vmb_guest *guest);
+    /* Nobody wants to wake up any more. */
+    void (*give_up)(struct vmb_guest *guest);
 };
 
 #endif /* VMB_GUEST_PART_H */

@@ -35,7 +35,9 @@ static void poll_all_offered(struct vmb_guest *guest, const struct vmb_message *
         return;
     }
     guest->offers_told = true;
-    vmbi_resume_end(guest);
+    if (guest->suspended_version != 0) {
+        guest->sleep->woken(guest);
+    }
     if (guest->events.offers_delivered != NULL) {
         guest->events.offers_delivered(guest->events.context);
     }
@@ -252,7 +254,9 @@ bool vmb_guest_poll(struct vmb_guest *guest)
     (void)vmbi_quiesce_poll(guest);
     vmbi_contact_poll(guest);
     vmbi_leave_poll(guest);
-    vmbi_vp_stop_poll(guest);
+    if (guest->stopping_vp != VMB_VP_NONE) {
+        guest->stop_poll(guest);
+    }
     return vmbi_outbox_poll(guest) || more;
 }
 

@@ -32,7 +32,8 @@ vmb_status vmbi_rings_make(struct vmb_channel *channel, void (*ring_doorbell)(vo
     uint8_t *tx, *rx;
 
     vmb_memset(&pages, 0, sizeof(pages));
-    if (vmbi_share_pages(channel, rings_page_count(channel), &pages) != VMB_OK) {
+    if (vmbi_pages_share(channel->guest, channel->private_ring, rings_page_count(channel),
+                         &pages) != VMB_OK) {
         return VMB_ERR_NO_MEMORY;
     }
     tx = (uint8_t *)(void *)pages.base;
@@ -49,7 +50,7 @@ vmb_status vmbi_rings_make(struct vmb_channel *channel, void (*ring_doorbell)(vo
     endpoint->rx.counters = received;
     if (status != VMB_OK) {
         endpoint->tx.control = NULL;
-        vmbi_unshare_pages(channel, &pages);
+        vmbi_pages_leave(channel->guest, channel->private_ring, &pages, true);
         return VMB_ERR_INVALID_ARGUMENT; /* The port's pages are not aligned. */
     }
     channel->ring_gpn = pages.first_gpn;
@@ -72,11 +73,9 @@ void vmbi_rings_leave(struct vmb_channel *channel, bool host_let_go)
     pages.owner = channel->ring_owner;
     channel->endpoint.tx.control = NULL;
     channel->endpoint.rx.control = NULL;
-    if (host_let_go) {
-        vmbi_unshare_pages(channel, &pages);
-    } else {
+    vmbi_pages_leave(guest, channel->private_ring, &pages, host_let_go);
+    if (!host_let_go) {
         guest->shares_lost = true;
-        guest->counters.pages_leaked += pages.page_count;
         vmbi_guest_log(guest, VMB_LOG_WARNING, "relid #: the host may still hold the rings",
                        channel->relid, 0);
     }

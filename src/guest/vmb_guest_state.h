@@ -226,13 +226,16 @@ struct vmb_guest {
 
     /* control, constant after init */
     struct vmb_guest_platform platform;
-    struct vmb_guest_paravisor paravisor; /* All NULL where there is none. */
+    struct vmb_guest_platform paravisor; /* Those of its calls that differ; else all NULL. */
     struct vmb_guest_events events;
     struct vmb_guest_options options;
     struct guest_vp *vps;
     struct vmb_channel *channel_memory;
 
-    const struct guest_part *parts[PART_COUNT]; /* Those in use, see vmb_guest_part.h. */
+    /* Those in use, see vmb_guest_part.h. */
+    const struct guest_part *parts[PART_COUNT];
+    const struct guest_sleep *sleep;
+    void (*stop_poll)(struct vmb_guest *guest); /* Go on with the VP that is being stopped. */
 
     /* control */
     uint8_t state;
@@ -346,31 +349,34 @@ void vmbi_let_go_unasked(struct vmb_channel *channel);
 void vmbi_channel_free(struct vmb_channel *channel);
 void vmbi_release_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
 
-/* vmb_guest_suspend.c */
-void vmbi_suspend_channel(struct vmb_channel *channel);
-struct vmb_channel *vmbi_resume_find(struct vmb_guest *guest, const struct vmb_msg_offer *offer);
-void vmbi_resume_end(struct vmb_guest *guest);
-
 /* vmb_guest_monitor.c */
 bool vmbi_monitor_signal(struct vmb_channel *channel);
-void vmbi_monitor_unshare(struct vmb_guest *guest, struct vmb_pages *pages, bool host_let_go);
-
-/* vmb_guest_vp.c */
-void vmbi_vp_stop_poll(struct vmb_guest *guest);
 
 /* vmb_guest_paravisor.c */
 VMB_INLINE bool vmbi_has_paravisor(const struct vmb_guest *guest)
 {
     return guest->paravisor.post_message != NULL;
 }
+/* Whom to call about what is the paravisor's, or is not. */
+VMB_INLINE const struct vmb_guest_platform *vmbi_calls(const struct vmb_guest *guest,
+                                                       bool of_paravisor)
+{
+    return of_paravisor ? &guest->paravisor : &guest->platform;
+}
+/* To the SynIC whose slot has been emptied: the other one does not look at it. */
+VMB_INLINE void vmbi_end_of_message(struct vmb_guest *guest, uint32_t vp, bool paravisor)
+{
+    const struct vmb_guest_platform *calls = vmbi_calls(guest, paravisor);
+
+    calls->end_of_message(calls->context, vp);
+}
 bool vmbi_paravisor_offer(struct vmb_channel *channel);
 vmb_status vmbi_post_message(struct vmb_guest *guest, uint32_t connection_id, const void *message,
                              uint32_t message_bytes);
-void vmbi_end_of_message(struct vmb_guest *guest, uint32_t vp, bool paravisor);
-void vmbi_signal_event(struct vmb_channel *channel);
-vmb_status vmbi_share_pages(struct vmb_channel *channel, uint32_t page_count,
+vmb_status vmbi_pages_share(struct vmb_guest *guest, bool of_paravisor, uint32_t page_count,
                             struct vmb_pages *out_pages);
-void vmbi_unshare_pages(struct vmb_channel *channel, const struct vmb_pages *pages);
+void vmbi_pages_leave(struct vmb_guest *guest, bool of_paravisor, struct vmb_pages *pages,
+                      bool host_let_go);
 vmb_status vmbi_expose(struct vmb_gpadl *gpadl);
 void vmbi_conceal(struct vmb_gpadl *gpadl);
 

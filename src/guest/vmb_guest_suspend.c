@@ -21,8 +21,7 @@ static void suspend_lose(struct vmb_channel *channel)
     vmbi_rescind_settled(channel);
 }
 
-/* The bus has been left to sleep: what remains of a channel that was there. */
-void vmbi_suspend_channel(struct vmb_channel *channel)
+static void suspend_leave(struct vmb_channel *channel)
 {
     bool told = channel->rescind_told;
 
@@ -40,33 +39,11 @@ void vmbi_suspend_channel(struct vmb_channel *channel)
     }
 }
 
-vmb_status vmb_guest_suspend(struct vmb_guest *guest)
-{
-    vmb_status status = vmb_guest_unload(guest);
-
-    if (status == VMB_OK) {
-        guest->suspending = true;
-        guest->suspended_version = guest->version;
-    }
-    return status;
-}
-
-vmb_status vmb_guest_resume(struct vmb_guest *guest)
-{
-    if (guest->suspended_version == 0 || guest->state != BUS_DISCONNECTED) {
-        return VMB_ERR_WRONG_STATE;
-    }
-    return vmbi_connect(guest, guest->suspended_version);
-}
-
-/* An offer after a resume: of a device that slept with us? Then its channel has a relid again. */
-struct vmb_channel *vmbi_resume_find(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
+/* The channel of a device that slept with us. */
+static struct vmb_channel *suspend_find(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
 {
     uint32_t index;
 
-    if (guest->suspended_version == 0 || offer->subchannel_index != 0) {
-        return NULL;
-    }
     for (index = 0; index < guest->options.channel_limit; index++) {
         struct vmb_channel *channel = &guest->channel_memory[index];
 
@@ -79,18 +56,74 @@ struct vmb_channel *vmbi_resume_find(struct vmb_guest *guest, const struct vmb_m
     return NULL;
 }
 
-/* All that the host has is offered: who still sleeps was removed meanwhile. */
-void vmbi_resume_end(struct vmb_guest *guest)
+/* A device that slept is there again: another number, perhaps another connection (R11). */
+static bool suspend_takes_offer(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
+{
+    struct vmb_channel *channel = offer->subchannel_index == 0 ? suspend_find(guest, offer) : NULL;
+
+    if (channel == NULL) {
+        return false;
+    }
+    channel->offer = *offer;
+    channel->relid = offer->relid;
+    vmbi_channel_move(channel, PHASE_OFFERED);
+    vmbi_relid_map(guest, channel);
+    (void)vmbi_paravisor_offer(channel); /* What is impossible is not confidential. */
+    if (guest->events.resumed != NULL) {
+        guest->events.resumed(guest->events.context, channel);
+    }
+    return true;
+}
+
+static void suspend_woken(struct vmb_guest *guest)
 {
     uint32_t index;
 
-    if (guest->suspended_version == 0) {
-        return;
-    }
     guest->suspended_version = 0;
     for (index = 0; index < guest->options.channel_limit; index++) {
         if (guest->channel_memory[index].phase == PHASE_SUSPENDED) {
             suspend_lose(&guest->channel_memory[index]);
         }
     }
+}
+
+/* On a bus that sleeps no channel has a relid or a ring: also those nobody let go of can be freed.
+ */
+static void suspend_give_up(struct vmb_guest *guest)
+{
+    uint32_t index;
+
+    suspend_woken(guest);
+    for (index = 0; index < guest->options.channel_limit; index++) {
+        if (guest->channel_memory[index].phase != PHASE_FREE) {
+            vmbi_channel_free(&guest->channel_memory[index]);
+        }
+    }
+}
+
+static const struct guest_sleep suspend_sleep = {
+    .leave = suspend_leave,
+    .takes_offer = suspend_takes_offer,
+    .woken = suspend_woken,
+    .give_up = suspend_give_up,
+};
+
+vmb_status vmb_guest_suspend(struct vmb_guest *guest)
+{
+    vmb_status status = vmb_guest_unload(guest);
+
+    if (status == VMB_OK) {
+        guest->sleep = &suspend_sleep;
+        guest->suspending = true;
+        guest->suspended_version = guest->version;
+    }
+    return status;
+}
+
+vmb_status vmb_guest_resume(struct vmb_guest *guest)
+{
+    if (guest->suspended_version == 0 || guest->state != BUS_DISCONNECTED) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    return vmbi_connect(guest, guest->suspended_version);
 }

@@ -115,36 +115,6 @@ static void vp_stop_end(struct vmb_guest *guest, vmb_status status)
     }
 }
 
-vmb_status vmb_guest_vp_stop(struct vmb_guest *guest, uint32_t vp, vmb_guest_vp_done done,
-                             void *done_context)
-{
-    struct vmb_channel *channel;
-    uint32_t cursor = 0;
-
-    if (vp >= guest->options.vp_count || guest->vps[vp].service != VP_IN ||
-        (guest->state != BUS_DISCONNECTED && vp == guest->options.connect_vp) ||
-        !vp_others_in_service(guest, vp)) {
-        return VMB_ERR_WRONG_STATE;
-    }
-    if (guest->stopping_vp != VMB_VP_NONE) {
-        return VMB_ERR_BUSY;
-    }
-    while (guest->version < VMB_VERSION_4_1 &&
-           (channel = vmb_guest_next_channel(guest, &cursor)) != NULL) {
-        if (vp_is_target(channel, vp)) {
-            return VMB_ERR_VERSION;
-        }
-    }
-    guest->stopping_vp = vp;
-    guest->stop_done = done;
-    guest->stop_context = done_context;
-    guest->stop_status = VMB_OK;
-    guest->stop_fencing = false;
-    guest->stop_fenced = false;
-    guest->vps[vp].service = VP_STOPPING; /* From here on nothing new is sent there. */
-    return VMB_OK;
-}
-
 /* One channel of the VP has moved, or not. */
 static void vp_moved(void *context, struct vmb_channel *channel, vmb_status status)
 {
@@ -254,12 +224,8 @@ static bool vp_fence(struct vmb_guest *guest)
     return false;
 }
 
-/* Go on with the VP that is being stopped. */
-void vmbi_vp_stop_poll(struct vmb_guest *guest)
+static void vp_stop_poll(struct vmb_guest *guest)
 {
-    if (guest->stopping_vp == VMB_VP_NONE) {
-        return;
-    }
     if (guest->state != BUS_CONNECTED && guest->state != BUS_DISCONNECTED) {
         if (guest->state != BUS_CONTACTING) {
             vp_stop_end(guest, VMB_ERR_GONE);
@@ -273,6 +239,37 @@ void vmbi_vp_stop_poll(struct vmb_guest *guest)
     if (!vp_move_channels(guest) && guest->stop_status == VMB_OK && vp_fence(guest)) {
         vp_stop_end(guest, guest->stop_status);
     }
+}
+
+vmb_status vmb_guest_vp_stop(struct vmb_guest *guest, uint32_t vp, vmb_guest_vp_done done,
+                             void *done_context)
+{
+    struct vmb_channel *channel;
+    uint32_t cursor = 0;
+
+    if (vp >= guest->options.vp_count || guest->vps[vp].service != VP_IN ||
+        (guest->state != BUS_DISCONNECTED && vp == guest->options.connect_vp) ||
+        !vp_others_in_service(guest, vp)) {
+        return VMB_ERR_WRONG_STATE;
+    }
+    if (guest->stopping_vp != VMB_VP_NONE) {
+        return VMB_ERR_BUSY;
+    }
+    while (guest->version < VMB_VERSION_4_1 &&
+           (channel = vmb_guest_next_channel(guest, &cursor)) != NULL) {
+        if (vp_is_target(channel, vp)) {
+            return VMB_ERR_VERSION;
+        }
+    }
+    guest->stopping_vp = vp;
+    guest->stop_poll = vp_stop_poll;
+    guest->stop_done = done;
+    guest->stop_context = done_context;
+    guest->stop_status = VMB_OK;
+    guest->stop_fencing = false;
+    guest->stop_fenced = false;
+    guest->vps[vp].service = VP_STOPPING; /* From here on nothing new is sent there. */
+    return VMB_OK;
 }
 
 static bool vp_hand_on_word(vmb_atomic_word *from, vmb_atomic_word *to)
