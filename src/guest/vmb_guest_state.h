@@ -218,6 +218,18 @@ struct vmb_guest {
     vmb_atomic_ptr legacy_page;     /* Interrupt page, if the host is older than 2.4. */
     vmb_atomic_ptr monitor_page;    /* Where monitored channels signal the host; NULL: nowhere. */
     vmb_atomic_u32 message_waiting; /* A slot was seen full; the next poll looks at all. */
+    /*
+     * The rest of the line, and the next: what is asked for in many places and seldom changes. An
+     * offset below 128 takes a byte of an instruction, another one four.
+     */
+    uint8_t state;
+    struct guest_vp *vps; /* Constant after init, as the next. */
+    struct vmb_channel *channel_memory;
+    uint32_t version;
+    uint32_t features;
+    uint32_t asking_version;
+    uint32_t suspended_version;       /* To come back with; 0 if no device sleeps. */
+    struct vmb_guest_options options; /* Constant after init. */
     /* Relids whose events are passed on unseen: their channels are deferred. */
     VMB_CACHE_ALIGNED vmb_atomic_word deferred[RELID_WORDS];
     VMB_CACHE_ALIGNED vmb_atomic_ptr channels[VMB_RELID_COUNT]; /* R1. */
@@ -228,9 +240,6 @@ struct vmb_guest {
     struct vmb_guest_platform platform;
     struct vmb_guest_platform paravisor; /* Those of its calls that differ; else all NULL. */
     struct vmb_guest_events events;
-    struct vmb_guest_options options;
-    struct guest_vp *vps;
-    struct vmb_channel *channel_memory;
 
     /* Those in use, see vmb_guest_part.h. */
     const struct guest_part *parts[PART_COUNT];
@@ -238,16 +247,11 @@ struct vmb_guest {
     void (*stop_poll)(struct vmb_guest *guest); /* Go on with the VP that is being stopped. */
 
     /* control */
-    uint8_t state;
     bool offers_told;
     bool
         contact_doubtful; /* The host may hold the contact pages of an attempt it never answered. */
     bool contact_waiting; /* For VPs to leave what the last connection had. */
     bool suspending;      /* The unload under way keeps the devices. */
-    uint32_t suspended_version; /* To come back with; 0 if no device sleeps. */
-    uint32_t asking_version;
-    uint32_t version;
-    uint32_t features;
     uint32_t message_connection;
     uint32_t next_gpadl;
     uint32_t next_open_id;
