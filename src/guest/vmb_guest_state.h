@@ -120,30 +120,19 @@ struct vmb_channel {
     vmb_atomic_word runs;      /* Handler calls by those who claimed the gate. */
     vmb_atomic_word reruns;    /* Those of them that another one had just preceded. */
     vmb_atomic_word coalesced; /* Any VP. */
-    /* The runner's and the driver's. Counts on from one life to the next. */
-    VMB_CACHE_ALIGNED struct vmb_endpoint endpoint;
 
-    /* control */
-    void *device;
+    /* control; what many places ask for first, within a byte's reach as in struct vmb_guest. */
     uint32_t relid;
     uint8_t phase;
     uint8_t modify;
     bool rescinded;
-    bool monitored;
     bool rescind_told;
-    bool let_go; /* By its user, while something of ours still kept it. */
-    bool stuck_seen;
-    bool private_ring;   /* The paravisor's channel: rings private, signalled by its call. */
-    bool private_memory; /* And so is what its device is given besides. */
     uint32_t target_vp;
-    uint32_t wanted_vp; /* Of the retarget under way. */
-    uint32_t open_id;
-    uint32_t host_status;
-    uint32_t grace_ticket;
+    bool let_go;           /* By its user, while something of ours still kept it. */
+    bool private_ring;     /* The paravisor's channel: rings private, signalled by its call. */
+    uint32_t wanted_vp;    /* Of the retarget under way. */
     vmb_status end_status; /* What `done` will be told when the rings are ours again. */
-    uint32_t gpadl_count;  /* Of the device's, without the ring's. */
     const struct vmb_driver *driver;
-    void *context;
     struct vmb_channel *next_quiescing; /* Or next of the free ones. */
 
     /* The request under way, of which there is one at a time: open, move, close, release. */
@@ -151,6 +140,20 @@ struct vmb_channel {
     uint64_t deadline_ns;
     vmb_channel_done done;
     void *done_context;
+
+    /* The runner's and the driver's. Counts on from one life to the next. */
+    VMB_CACHE_ALIGNED struct vmb_endpoint endpoint;
+
+    /* control */
+    void *device;
+    bool monitored;
+    bool stuck_seen;
+    bool private_memory; /* And so is what its device is given besides. */
+    uint32_t open_id;
+    uint32_t host_status;
+    uint32_t grace_ticket;
+    uint32_t gpadl_count; /* Of the device's, without the ring's. */
+    void *context;
 
     /* The rings, if the endpoint has a control page: see vmb_guest_rings.c. */
     vmb_gpn ring_gpn;
