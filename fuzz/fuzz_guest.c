@@ -8,6 +8,8 @@
  * memory that is copied back. At its end the host falls silent: then every request must have ended,
  * once, and every driver must be closed.
  */
+#include "guest_image.h"
+
 #include "guest_bench.h"
 
 #include <vmbus/balance.h>
@@ -19,13 +21,6 @@
 enum {
     IMAGES = 8,
     OPS = 96
-};
-
-/* A guest at the beginning of a session. */
-struct image {
-    uint8_t *memory;
-    uint32_t given;
-    uint64_t now_ns;
 };
 
 static const uint32_t image_versions[IMAGES] = {
@@ -293,6 +288,9 @@ static void host_puts(uint32_t vp, uint32_t type, const uint8_t *bytes, uint32_t
     }
     slot[4] = (uint8_t)byte_count;
     memcpy(slot + 16, bytes, byte_count < 240u ? byte_count : 240u);
+    if (slot[16] == VMB_MSG_OFFER_CHANNEL) {
+        image_relid_named(get32(slot + 16 + 184));
+    }
     put32(slot, type);
     (void)vmb_guest_on_interrupt(guest, vp);
     poll_all();
@@ -507,6 +505,7 @@ static void make_image(struct image *image, uint32_t version)
         }
         host_answers(0, 0);
     }
+    image_find_tables(guest);
     image->memory = fuzz_object(memory_bytes);
     memcpy(image->memory, memory, memory_bytes);
     image->given = blocks.given;
@@ -541,7 +540,7 @@ static void begin(const struct image *image)
 {
     uint32_t vp;
 
-    memcpy(memory, image->memory, memory_bytes);
+    image_restore(image, memory, memory_bytes);
     blocks_restore(&blocks, image->given);
     if (image->given != 0) {
         memset(block_at(&blocks, 0), 0, 64); /* The interrupt page. */

@@ -36,7 +36,7 @@ static const uint32_t image_versions[IMAGES] = {
 static struct image images[IMAGES];
 static uint8_t *memory;
 static size_t memory_bytes;
-static bool moved; /* In this session. */
+static bool may_move; /* In this session, once: it costs as much as all the rest of one. */
 
 static void make_host(void)
 {
@@ -375,10 +375,10 @@ static void host_moves(void)
     size_t byte_count = 0;
     vmb_status status;
 
-    if (moved) {
-        return; /* Once a session: it costs as much as all the rest of one. */
+    if (!may_move) {
+        return;
     }
-    moved = true;
+    may_move = false;
     FUZZ_CHECK(vmb_host_save(host, saved, sizeof(saved), &byte_count) == VMB_OK);
     host_dies();
     make_host();
@@ -430,18 +430,12 @@ static void one_step(void)
 /* ---- The run ----------------------------------------------------------------------------------
  */
 
-static void unmap_all(void)
-{
-    ASAN_POISON_MEMORY_REGION(guest_memory, (size_t)PAGES * VMB_PAGE_BYTES);
-    blocks_restore(&blocks, 0);
-}
-
 static void make_image(struct image *image, uint32_t version)
 {
     uint32_t i;
 
-    memset(&session, 0, sizeof(session));
     unmap_all();
+    memset(&session, 0, sizeof(session));
     make_host();
     for (i = 0; i < 3; i++) {
         device_comes(&session.devices[i], i);
@@ -466,6 +460,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     blocks_make(&blocks);
     guest_memory = fuzz_pages(PAGES);
+    ASAN_POISON_MEMORY_REGION(guest_memory, (size_t)PAGES * VMB_PAGE_BYTES);
     memory = fuzz_pages(64);
     for (i = 0; i < IMAGES; i++) {
         make_image(&images[i], image_versions[i]);
@@ -477,7 +472,6 @@ static void begin(const struct image *image)
 {
     uint32_t i;
 
-    moved = false;
     unmap_all();
     blocks_restore(&blocks, image->given);
     memcpy(memory, image->memory, memory_bytes);
@@ -521,10 +515,12 @@ static void end(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint32_t op;
+    uint32_t first, op;
 
     feed = (struct feed){data, size};
-    begin(&images[feed_below(&feed, IMAGES)]);
+    first = feed_u8(&feed);
+    may_move = (first & 0x18u) == 0;
+    begin(&images[first % IMAGES]);
     for (op = 0; op < OPS && feed.left > 0; op++) {
         one_step();
     }

@@ -51,9 +51,9 @@ static void make_host(void)
         .features = VMB_FEATURE_ALL & ~VMB_FEATURE_HOST_MONITOR_PAGES,
     };
 
+    host_dies();
     memset(&session, 0, sizeof(session));
     session.made_up = true;
-    host_dies();
     FUZZ_CHECK(vmb_host_init(memory, (size_t)MEMORY_PAGES * VMB_PAGE_BYTES, &options, &platform,
                              &events, &host) == VMB_OK);
     for (uint32_t i = 0; i < sizeof(instances); i++) {
@@ -150,6 +150,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     blocks_make(&blocks);
     guest_memory = fuzz_pages(PAGES);
+    ASAN_POISON_MEMORY_REGION(guest_memory, (size_t)PAGES * VMB_PAGE_BYTES);
     memory = fuzz_pages(MEMORY_PAGES);
     return 0;
 }

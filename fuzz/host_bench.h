@@ -383,15 +383,25 @@ static vmb_status device_restore(void *context, struct vmb_host_channel *channel
     return VMB_OK;
 }
 
+/* Poison what is still mapped: most sessions leave nothing, and all of it would take long. */
+FUZZ_UNUSED static void unmap_all(void)
+{
+    for (uint32_t i = 0; i < PAGES; i++) {
+        if (session.page_users[i] != 0) {
+            ASAN_POISON_MEMORY_REGION(guest_page(FIRST_GPN + i), VMB_PAGE_BYTES);
+        }
+    }
+    blocks_restore(&blocks, 0);
+}
+
 /* The machine on which the host ran is gone, and with it every mapping. */
 FUZZ_UNUSED static void host_dies(void)
 {
+    unmap_all();
     memset(session.page_users, 0, sizeof(session.page_users));
     session.mapped = 0;
     session.doorbells = 0;
     session.maps_fail = 0;
-    ASAN_POISON_MEMORY_REGION(guest_memory, (size_t)PAGES * VMB_PAGE_BYTES);
-    blocks_restore(&blocks, 0);
     for (uint32_t i = 0; i < DEVICES; i++) {
         struct device *device = &session.devices[i];
 
