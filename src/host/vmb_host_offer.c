@@ -389,6 +389,7 @@ void vmbi_host_relid_released(struct vmb_host *host, uint32_t relid)
     if (state == VMB_HOST_CHANNEL_CLOSED || state == VMB_HOST_CHANNEL_REVOKED) {
         vmbi_host_client_release(channel);
     } else if (state == VMB_HOST_CHANNEL_CLOSING && !channel->reserved) {
+        channel->known = false; /* A revoke has nothing to tell it any more. */
         vmbi_host_channel_move(channel, VMB_HOST_CHANNEL_CLOSING_CLIENT_RELEASE);
     } else if (state == VMB_HOST_CHANNEL_REOFFERED) {
         vmbi_host_gpadl_forget(channel);

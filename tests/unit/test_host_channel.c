@@ -417,6 +417,28 @@ static void an_open_that_comes_while_closing_is_remembered(void **state)
     hrig_free(rig);
 }
 
+/* Who has let go of a relid knows the channel no more: there is nothing to take back from it. */
+static void a_relid_released_while_closing_is_not_rescinded(void **state)
+{
+    struct hrig *rig = bring_to(STATE(CLOSING));
+    struct hrig_device *device = &rig->devices[0];
+    struct vmb_host_counters counters;
+
+    (void)state;
+    hrig_release(rig, 1);
+    assert_int_equal(vmb_host_channel_state(device->channel), STATE(CLOSING_CLIENT_RELEASE));
+    assert_int_equal(vmb_host_revoke(device->channel), VMB_OK);
+    assert_int_equal(vmb_host_close_done(device->channel), VMB_OK);
+    hrig_poll(rig);
+    hrig_expect_nothing(rig);
+    assert_int_equal(device->closed, 1);
+    assert_int_equal(device->released, 1);
+    device->channel = NULL;
+    vmb_host_read_counters(rig->host, &counters);
+    assert_int_equal(counters.channels_in_use, 0);
+    hrig_free(rig);
+}
+
 static void the_guest_may_choose_connection_and_flag(void **state)
 {
     struct vmb_message message = {.number = VMB_MSG_OPEN_CHANNEL};
@@ -670,6 +692,7 @@ int main(void)
         cmocka_unit_test(the_device_sees_what_the_guest_asks_for),
         cmocka_unit_test(a_device_may_refuse),
         cmocka_unit_test(an_open_that_comes_while_closing_is_remembered),
+        cmocka_unit_test(a_relid_released_while_closing_is_not_rescinded),
         cmocka_unit_test(the_guest_may_choose_connection_and_flag),
         cmocka_unit_test(interrupts_may_be_redirected_to_a_paravisor),
         cmocka_unit_test(one_connection_is_one_channels),
