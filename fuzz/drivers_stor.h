@@ -287,7 +287,7 @@ static void run_host(struct feed *feed, const uint8_t *form)
 
 static void stor_session(const uint8_t *data, size_t size)
 {
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
     uint8_t form[VMB_STOR_PACKET_BYTES] = {VMB_STOR_COMPLETE};
     uint32_t role = feed_u8(&feed) & 1u;
 

@@ -38,6 +38,34 @@ struct feed {
     size_t left;
 };
 
+/* What has been tried; told at the end to who asks for it by FUZZ_TELL in the environment. */
+static struct {
+    uint64_t inputs;
+    uint64_t bytes;
+    uint64_t messages; /* Of the channel, either way; where a target has any. */
+} fuzz_count;
+
+static void fuzz_tell(void)
+{
+    fprintf(stderr, "told: %llu inputs, %llu bytes, %llu messages\n",
+            (unsigned long long)fuzz_count.inputs, (unsigned long long)fuzz_count.bytes,
+            (unsigned long long)fuzz_count.messages);
+}
+
+__attribute__((constructor)) static void fuzz_tell_at_exit(void)
+{
+    if (getenv("FUZZ_TELL") != NULL) {
+        (void)atexit(fuzz_tell);
+    }
+}
+
+FUZZ_UNUSED static inline struct feed feed_of(const uint8_t *data, size_t size)
+{
+    fuzz_count.inputs++;
+    fuzz_count.bytes += size;
+    return (struct feed){data, size};
+}
+
 FUZZ_UNUSED static inline uint8_t feed_u8(struct feed *feed)
 {
     if (feed->left == 0) {

@@ -134,7 +134,7 @@ static void user_acts(uint32_t which, uint32_t shape)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
     uint32_t which = feed_below(&feed, 6), step;
     uint8_t forms[2][256];
     uint32_t form_bytes[2];

@@ -117,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct vmb_ic_version versions[] = {{5, 0}, {4, 0}, {3, 0}};
     static const uint16_t sizes[] = {2576, 2580, 520, 260};
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
     bool host = (feed_u8(&feed) & 1u) != 0;
     uint8_t form[KVP_FORM_BYTES];
     uint32_t form_bytes, step;

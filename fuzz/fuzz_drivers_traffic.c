@@ -41,7 +41,7 @@ static void open_guest(struct feed *feed)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
     struct vmb_traffic_counters counters;
     uint8_t form[64] = {0};
     uint32_t step, role = feed_u8(&feed) & 1u;

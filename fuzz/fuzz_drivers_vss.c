@@ -96,7 +96,7 @@ static void user_acts(bool host, uint32_t shape)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct vmb_ic_version versions[] = {{7, 0}, {5, 0}, {4, 0}};
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
     bool host = (feed_u8(&feed) & 1u) != 0;
     uint8_t form[VSS_FORM_BYTES];
     uint32_t form_bytes, step;

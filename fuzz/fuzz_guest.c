@@ -292,6 +292,7 @@ static void host_puts(uint32_t vp, uint32_t type, const uint8_t *bytes, uint32_t
         image_relid_named(get32(slot + 16 + 184));
     }
     put32(slot, type);
+    fuzz_count.messages++;
     (void)vmb_guest_on_interrupt(guest, vp);
     poll_all();
 }
@@ -596,7 +597,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint32_t first, op;
 
-    feed = (struct feed){data, size};
+    feed = feed_of(data, size);
     first = feed_u8(&feed);
     begin(&images[first % IMAGES]);
     for (op = 0; op < OPS && feed.left > 0; op++) {

@@ -26,6 +26,7 @@ struct image {
     uint8_t *memory;
     struct session session;
     uint32_t given;
+    uint64_t touched_pages;
 };
 
 static const uint32_t image_versions[IMAGES] = {
@@ -175,6 +176,7 @@ static void guest_posts(const uint8_t *bytes, uint32_t byte_count)
     uint32_t connection = session.asked_version >= VMB_VERSION_5_0 ? VMB_CONNECTION_MULTICLIENT
                                                                    : VMB_CONNECTION_MESSAGE;
 
+    fuzz_count.messages++;
     (void)vmb_host_on_message(host, connection, bytes, byte_count);
     poll_all();
 }
@@ -435,6 +437,7 @@ static void make_image(struct image *image, uint32_t version)
     uint32_t i;
 
     unmap_all();
+    touched_pages = 0;
     memset(&session, 0, sizeof(session));
     make_host();
     for (i = 0; i < 3; i++) {
@@ -450,6 +453,7 @@ static void make_image(struct image *image, uint32_t version)
     memcpy(image->memory, memory, memory_bytes);
     image->session = session;
     image->given = blocks.given;
+    image->touched_pages = touched_pages;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -470,17 +474,24 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void begin(const struct image *image)
 {
-    uint32_t i;
+    uint64_t left = touched_pages;
 
     unmap_all();
     blocks_restore(&blocks, image->given);
     memcpy(memory, image->memory, memory_bytes);
     session = image->session;
-    for (i = 0; i < PAGES; i++) {
-        guest_writes(i * VMB_PAGE_BYTES, 0); /* Indices of rings. */
-        guest_writes(i * VMB_PAGE_BYTES + 4u, 0);
-        if (session.page_users[i] != 0) {
-            ASAN_UNPOISON_MEMORY_REGION(guest_page(FIRST_GPN + i), VMB_PAGE_BYTES);
+    while (left != 0) {
+        uint32_t page = take_page(&left);
+
+        guest_writes(page * VMB_PAGE_BYTES, 0); /* Indices of rings. */
+        guest_writes(page * VMB_PAGE_BYTES + 4u, 0);
+    }
+    touched_pages = image->touched_pages;
+    for (left = touched_pages; left != 0;) {
+        uint32_t page = take_page(&left);
+
+        if (session.page_users[page] != 0) {
+            ASAN_UNPOISON_MEMORY_REGION(guest_page(FIRST_GPN + page), VMB_PAGE_BYTES);
         }
     }
 }
@@ -517,9 +528,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint32_t first, op;
 
-    feed = (struct feed){data, size};
+    feed = feed_of(data, size);
     first = feed_u8(&feed);
-    may_move = (first & 0x18u) == 0;
+    may_move = (first & 0x38u) == 0;
     begin(&images[first % IMAGES]);
     for (op = 0; op < OPS && feed.left > 0; op++) {
         one_step();

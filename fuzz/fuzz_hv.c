@@ -239,7 +239,7 @@ static void one_step(struct feed *feed)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
     struct vmb_hv_cpuid leaves;
     struct vmb_hv_features features;
     uint32_t first = feed_u8(&feed), op;

@@ -198,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const parts[])(struct feed *) = {fuzz_header, fuzz_negotiate, fuzz_small,
                                                    fuzz_kvp,    fuzz_vss,       fuzz_file_copy};
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
 
     parts[feed_below(&feed, sizeof(parts) / sizeof(parts[0]))](&feed);
     return 0;

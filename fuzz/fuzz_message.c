@@ -106,7 +106,7 @@ static void check_offer(const struct vmb_msg_offer *offer)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
     uint32_t first = feed_u8(&feed);
     uint32_t features = feed_u8(&feed);
     uint32_t other = feed_u8(&feed);

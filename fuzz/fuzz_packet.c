@@ -203,7 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const parts[])(struct feed *) = {fuzz_descriptor, fuzz_transfer, fuzz_direct,
                                                    fuzz_words,      fuzz_pipe,     fuzz_guid};
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
 
     parts[feed_below(&feed, sizeof(parts) / sizeof(parts[0]))](&feed);
     return 0;

@@ -165,7 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(bytes);
         return 0;
     }
-    feed = (struct feed){data, size};
+    feed = feed_of(data, size);
     options.revoke_missing = (data[0] & 0x80u) != 0; /* The first record's kind has no such bit. */
     memcpy(bytes + HEADER, data, size);
     bytes[HEADER] &= 0x7Fu;

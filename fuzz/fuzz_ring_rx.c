@@ -185,7 +185,7 @@ static void reader_acts(struct reader *reader, struct feed *feed, uint32_t what)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
     struct vmb_ring_state state;
     struct reader reader;
     uint32_t first = feed_u8(&feed);

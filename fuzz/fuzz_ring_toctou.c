@@ -142,11 +142,12 @@ static void take_in_parts(struct vmb_ring_rx *rx, uint32_t part)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct feed feed = {data, size < 64 ? size : 64};
+    struct feed feed = feed_of(data, size);
     struct vmb_ring_rx rx;
     uint32_t call, what;
 
     memset(ring, 0, 128);
+    feed.left = size < 64 ? size : 64; /* The reader's part; the rest is the peer's. */
     peer = (struct feed){data + feed.left, size - feed.left};
     watching = false;
     ring[VMB_RING_FEATURE_BITS] = feed_u8(&feed) & 1u;

@@ -226,7 +226,7 @@ static void peer_acts(struct feed *feed, uint32_t what)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct feed feed = {data, size};
+    struct feed feed = feed_of(data, size);
     uint32_t first = feed_u8(&feed);
     uint32_t op, start;
 

@@ -92,6 +92,7 @@ static vmb_status platform_post(void *context, uint32_t connection, const void *
     memset(kept, 0, VMB_MESSAGE_MAX_BYTES);
     memcpy(kept, bytes, byte_count);
     session.posted_count++;
+    fuzz_count.messages++;
     return VMB_OK;
 }
 

@@ -12,7 +12,7 @@
 #include <vmbus/host.h>
 
 enum {
-    PAGES = 64, /* Guest memory; its first page number is FIRST_GPN. */
+    PAGES = 64, /* Guest memory, a bit of touched_pages each; the first is FIRST_GPN. */
     FIRST_GPN = 0x100,
     DEVICES = 4,
     VPS = 4,
@@ -46,6 +46,7 @@ struct session {
 
 static struct vmb_host *host;
 static uint8_t *guest_memory;
+static uint64_t touched_pages; /* Mapped by the host or written by the guest, in this session. */
 static struct blocks blocks;
 static struct session session;
 static struct feed feed;
@@ -70,7 +71,9 @@ static uint8_t *guest_page(uint64_t gpn)
 FUZZ_UNUSED __attribute__((no_sanitize("address"))) static void guest_writes(uint32_t offset,
                                                                              uint32_t value)
 {
-    *(volatile uint32_t *)(void *)(guest_memory + (offset & (PAGES * VMB_PAGE_BYTES - 4u))) = value;
+    offset &= PAGES * VMB_PAGE_BYTES - 4u;
+    touched_pages |= 1ull << offset / VMB_PAGE_BYTES;
+    *(volatile uint32_t *)(void *)(guest_memory + offset) = value;
 }
 
 static vmb_status platform_post(void *context, uint32_t vp, uint8_t sint, const void *bytes,
@@ -83,6 +86,7 @@ static vmb_status platform_post(void *context, uint32_t vp, uint8_t sint, const 
     (void)context;
     (void)vp;
     FUZZ_CHECK(sint < 16u && byte_count <= VMB_MESSAGE_MAX_BYTES);
+    fuzz_count.messages++;
     if (session.posts_fail > 0) {
         session.posts_fail--;
         return session.post_error;
@@ -136,6 +140,7 @@ static vmb_status platform_map(void *context, const vmb_gpn *gpns, uint32_t page
     session.mapped += page_count;
     for (i = 0; i < page_count; i++) {
         session.page_users[gpns[0] - FIRST_GPN + i]++;
+        touched_pages |= 1ull << (gpns[0] - FIRST_GPN + i);
     }
     ASAN_UNPOISON_MEMORY_REGION(out_mapping->owner, (size_t)page_count * VMB_PAGE_BYTES);
     return VMB_OK;
@@ -383,12 +388,23 @@ static vmb_status device_restore(void *context, struct vmb_host_channel *channel
     return VMB_OK;
 }
 
+/* The number of the lowest touched page, which is then taken out of @pages. */
+FUZZ_UNUSED static uint32_t take_page(uint64_t *pages)
+{
+    uint32_t page = (uint32_t)__builtin_ctzll(*pages);
+
+    *pages &= *pages - 1u;
+    return page;
+}
+
 /* Poison what is still mapped: most sessions leave nothing, and all of it would take long. */
 FUZZ_UNUSED static void unmap_all(void)
 {
-    for (uint32_t i = 0; i < PAGES; i++) {
-        if (session.page_users[i] != 0) {
-            ASAN_POISON_MEMORY_REGION(guest_page(FIRST_GPN + i), VMB_PAGE_BYTES);
+    for (uint64_t left = touched_pages; left != 0;) {
+        uint32_t page = take_page(&left);
+
+        if (session.page_users[page] != 0) {
+            ASAN_POISON_MEMORY_REGION(guest_page(FIRST_GPN + page), VMB_PAGE_BYTES);
         }
     }
     blocks_restore(&blocks, 0);
