@@ -138,6 +138,34 @@ static void read_part(struct reader *reader, struct feed *feed, bool in_place)
     }
 }
 
+/* Several packets at once; the last of them may be copied from. */
+static void read_burst(struct reader *reader, struct feed *feed)
+{
+    struct vmb_packet packets[4];
+    uint32_t bytes = 8u * feed_u8(feed), limit = feed_below(feed, 5), count = 5, used = 0;
+    vmb_status status = vmb_ring_rx_next_many(&reader->rx, fuzz_tail(buffer, BUFFER_PAGES, bytes),
+                                              bytes, packets, limit, &count);
+
+    FUZZ_CHECK(status == VMB_OK ? count != 0 && count <= limit : count == 0);
+    reader->known = reader->peeked = false;
+    if (limit == 0) {
+        FUZZ_CHECK(status == VMB_ERR_INVALID_ARGUMENT);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        reader->packet = packets[i];
+        reader->known = true;
+        check_packet(reader);
+        used += packets[i].payload_bytes;
+    }
+    FUZZ_CHECK(used <= bytes);
+    if (status == VMB_ERR_TOO_SMALL) {
+        reader->packet = packets[0];
+        reader->known = reader->peeked = true;
+    }
+    check_status(reader, status);
+}
+
 static void reader_acts(struct reader *reader, struct feed *feed, uint32_t what)
 {
     uint32_t bytes;
@@ -208,7 +236,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (op = 0; op < OPS && feed.left != 0; op++) {
         uint32_t what = feed_u8(&feed);
 
-        if (what < 128u) {
+        if (what < 128u && (what & 15u) == 8u) {
+            read_burst(&reader, &feed);
+        } else if (what < 128u) {
             reader_acts(&reader, &feed, what & 7u);
         } else {
             peer_acts(&reader, &feed, what % 6u);

@@ -125,6 +125,23 @@ static void take_whole(struct vmb_ring_rx *rx, uint32_t bytes)
     }
 }
 
+/* Several at once. */
+static void take_burst(struct vmb_ring_rx *rx, uint32_t bytes)
+{
+    uint8_t *target = fuzz_tail(buffer, BUFFER_PAGES, bytes);
+    struct vmb_packet packets[4];
+    uint32_t count, used = 0, i;
+    vmb_status status = vmb_ring_rx_next_many(rx, target, bytes, packets, 4, &count);
+
+    FUZZ_CHECK(status == VMB_OK ? count != 0 && count <= 4 : count == 0);
+    for (i = 0; i < count; i++) {
+        check_packet(&packets[i]);
+        used += packets[i].payload_bytes;
+        (void)vmb_ring_rx_copy(rx, &packets[i], 16, buffer, packets[i].header_bytes - 16u);
+    }
+    FUZZ_CHECK(used <= bytes);
+}
+
 /* Look, then copy what one wants, then go on. */
 static void take_in_parts(struct vmb_ring_rx *rx, uint32_t part)
 {
@@ -170,6 +187,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             (void)vmb_ring_rx_commit(&rx);
             epoch++;
             (void)vmb_ring_rx_unmask(&rx);
+        } else if ((what & 7u) == 3) {
+            take_burst(&rx, what * 8u);
         } else {
             take_whole(&rx, what * 8u);
         }

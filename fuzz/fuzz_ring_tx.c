@@ -111,6 +111,27 @@ static void user_writes(struct feed *feed)
     }
 }
 
+/* Up to four at once, each of one piece. */
+static void user_writes_many(struct feed *feed)
+{
+    struct vmb_slice header[4][2], payload[4];
+    struct vmb_packet_out packets[4];
+    uint32_t header_bytes[4], limit = feed_below(feed, 5), count, i;
+    vmb_status status;
+
+    for (i = 0; i < limit; i++) {
+        header_bytes[i] = draw_packet(feed, &packets[i], header[i]);
+        payload[i].byte_count = feed_u8(feed) & 127u;
+        payload[i].bytes = source + PIECE_BYTES - payload[i].byte_count;
+    }
+    status = vmb_ring_tx_write_many(&writer.tx, packets, payload, limit, &count);
+    FUZZ_CHECK(status == VMB_OK ? count == limit : count < limit);
+    for (i = 0; i < count; i++) {
+        note_sent(&packets[i], header_bytes[i], payload[i].byte_count,
+                  payload[i].byte_count != 0 ? *(const uint8_t *)payload[i].bytes : 0);
+    }
+}
+
 static void user_reserves(struct feed *feed)
 {
     struct vmb_slice header[2];
@@ -169,6 +190,9 @@ static void user_acts(struct feed *feed, uint32_t what)
         break;
     case 5:
         (void)vmb_ring_tx_wait_space(&writer.tx, feed_u16(feed));
+        break;
+    case 7:
+        user_writes_many(feed);
         break;
     default:
         FUZZ_CHECK(vmb_ring_tx_free_bytes(&writer.tx) <= writer.data_bytes - 8u);

@@ -25,8 +25,10 @@ static bool index_is_right(uint32_t index)
 static bool state_is_right(const struct vmb_ring_rx *rx)
 {
     return rx->control == ring && rx->data_bytes == DATA_BYTES && index_is_right(rx->read_offset) &&
-           index_is_right(rx->published_offset) && index_is_right(rx->available_bytes) &&
-           (!rx->broken || rx->available_bytes == 0);
+           index_is_right(rx->published_offset) && index_is_right(rx->seen_offset) &&
+           index_is_right(rx->straight_end) && rx->straight_end >= rx->read_offset &&
+           (rx->seen_offset < rx->read_offset || rx->straight_end <= rx->seen_offset) &&
+           (!rx->broken || rx->seen_offset == rx->read_offset);
 }
 
 static void make_any(struct vmb_ring_rx *rx)
@@ -36,7 +38,8 @@ static void make_any(struct vmb_ring_rx *rx)
     rx->data_bytes = DATA_BYTES;
     rx->read_offset = (uint32_t)proof_any();
     rx->published_offset = (uint32_t)proof_any();
-    rx->available_bytes = (uint32_t)proof_any();
+    rx->seen_offset = (uint32_t)proof_any();
+    rx->straight_end = (uint32_t)proof_any();
     rx->announces = proof_any() != 0;
     rx->broken = proof_any() != 0;
     proof_assume(state_is_right(rx));
@@ -56,6 +59,26 @@ static void use_packet(const struct vmb_ring_rx *rx, const struct vmb_packet *pa
     }
 }
 
+#ifdef PROOF_BURST
+/* A burst of up to two, into a buffer that is just large enough. */
+static void use_burst(struct vmb_ring_rx *rx, uint32_t bytes)
+{
+    struct vmb_packet packets[2] = {{0}};
+    uint32_t limit = proof_below(3), count = 0, used = 0;
+
+    if (vmb_ring_rx_next_many(rx, buffer + (BUFFER_BYTES - bytes), bytes, packets, limit, &count) ==
+        VMB_OK) {
+        proof_check(count != 0 && count <= limit);
+        for (uint32_t i = 0; i < 2; i++) {
+            used += i < count ? packets[i].payload_bytes : 0;
+        }
+        proof_check(used <= bytes);
+    } else {
+        proof_check(count == 0);
+    }
+}
+#endif
+
 int main(void)
 {
     struct vmb_ring_rx rx;
@@ -64,6 +87,9 @@ int main(void)
     uint32_t bytes = proof_below(BUFFER_BYTES + 1u);
 
     make_any(&rx);
+#ifdef PROOF_BURST
+    use_burst(&rx, bytes);
+#else
     switch ((uint32_t)proof_any() % 5u) {
     case 0:
         if (vmb_ring_rx_next(&rx, buffer + (BUFFER_BYTES - bytes), bytes, &packet) == VMB_OK) {
@@ -90,6 +116,7 @@ int main(void)
         (void)vmb_ring_rx_unmask(&rx);
         break;
     }
+#endif
     proof_check(state_is_right(&rx));
     return 0;
 }

@@ -26,8 +26,9 @@ static bool state_is_right(const struct vmb_ring_tx *tx)
 {
     return tx->control == ring && tx->data_bytes == DATA_BYTES &&
            index_is_right(tx->staged_offset) && index_is_right(tx->published_offset) &&
-           tx->free_bytes % 8u == 0 && tx->free_bytes <= DATA_BYTES - 8u &&
-           tx->pending_bytes <= DATA_BYTES && (!tx->broken || tx->free_bytes == 0);
+           index_is_right(tx->straight_end) && tx->straight_end >= tx->staged_offset &&
+           tx->pending_bytes <= DATA_BYTES &&
+           (!tx->broken || tx->straight_end == tx->staged_offset);
 }
 
 static void make_any(struct vmb_ring_tx *tx)
@@ -37,7 +38,7 @@ static void make_any(struct vmb_ring_tx *tx)
     tx->data_bytes = DATA_BYTES;
     tx->staged_offset = (uint32_t)proof_any();
     tx->published_offset = (uint32_t)proof_any();
-    tx->free_bytes = (uint32_t)proof_any();
+    tx->straight_end = (uint32_t)proof_any();
     tx->pending_bytes = VMBI_RING_PENDING((uint32_t)proof_any());
     tx->broken = proof_any() != 0;
     proof_assume(state_is_right(tx));
@@ -64,6 +65,25 @@ static void use_space(struct vmb_ring_tx *tx, const struct vmb_packet_out *packe
     }
 }
 
+#ifdef PROOF_BURST
+/* Up to two packets at once, of any kind without a header. */
+static void use_burst(struct vmb_ring_tx *tx, const struct vmb_slice payload[2])
+{
+    struct vmb_packet_out packets[2] = {{0}, {0}};
+    uint32_t count = proof_below(3), staged = 0;
+
+    for (uint32_t i = 0; i < 2; i++) {
+        packets[i].type = (uint16_t)proof_any();
+        packets[i].flags = (uint16_t)proof_any();
+    }
+    if (vmb_ring_tx_write_many(tx, packets, payload, count, &staged) == VMB_OK) {
+        proof_check(staged == count);
+    } else {
+        proof_check(staged < count);
+    }
+}
+#endif
+
 int main(void)
 {
     struct vmb_ring_tx tx;
@@ -76,6 +96,9 @@ int main(void)
     packet.header = &header;
     packet.header_count = (uint32_t)proof_any() % 2u;
     make_any(&tx);
+#ifdef PROOF_BURST
+    use_burst(&tx, payload);
+#else
     switch ((uint32_t)proof_any() % 5u) {
     case 0:
         (void)vmb_ring_tx_write(&tx, &packet, payload, (uint32_t)proof_any() % 3u);
@@ -96,6 +119,7 @@ int main(void)
         (void)vmb_ring_tx_free_bytes(&tx);
         break;
     }
+#endif
     proof_check(state_is_right(&tx));
     return 0;
 }

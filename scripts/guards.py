@@ -31,8 +31,8 @@ INSTRUCTIONS = [
     ("dispatch:64:8", "8 events of 64 channels", 400, None),
     ("dispatch:2047:255", "255 events of 2047 channels", 8000, None),
     ("dispatch:2047:2047", "2047 events", 51000, None),
-    ("ring:1", "a packet of 16 bytes, sent and received", 232, 180),
-    ("ring:32", "the same in batches of 32", 168, 95),
+    ("ring:1", "a packet of 16 bytes, sent and received", 174, 180),
+    ("ring:32", "the same in batches of 32", 94, 95),
 ]
 LOCKED = [
     ("dispatch:2047:0", "an idle interrupt, 2047 channels", 0.01, 0),

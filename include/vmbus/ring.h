@@ -15,6 +15,11 @@
  *     vmb_ring_tx_write()  any number of times      vmb_ring_rx_next()  any number of times
  *     vmb_ring_tx_commit() true: signal the peer    vmb_ring_rx_commit() true: signal the peer
  *
+ * Each commit takes the control page's line of cache away from the peer, and so does each look at
+ * what the peer has published. Who streams commits every 32 packets or so, or an eighth of the
+ * ring, and gives space back as rarely; who waits for an answer commits at once. The ..._many()
+ * functions do for a burst once what the others do for each packet.
+ *
  * What the peer may do: change any byte at any moment. What that can cause: VMB_ERR_PEER, from then
  * on for ever, since a broken ring cannot be repaired; or packets whose content is nonsense. Never
  * an access outside the ring, never a loop that does not end.
@@ -129,8 +134,8 @@ struct vmb_ring_tx {
     uint8_t VMB_SHARED *control;
     uint32_t data_bytes;
     uint32_t staged_offset;      /* Where the next packet goes. The truth; never read back. */
+    uint32_t straight_end;       /* Up to here a packet fits without a look or a wrap. */
     uint32_t published_offset;   /* What the peer knows: the start of the uncommitted batch. */
-    uint32_t free_bytes;         /* Surely free behind staged_offset; at most one packet's limit. */
     uint32_t pending_bytes : 31; /* What the peer is told that we wait for. */
     uint32_t broken : 1;         /**< Public: the peer has broken the ring. */
     uint32_t full; /**< Public: packets refused for lack of space since its init, modulo 2^32. */
@@ -141,9 +146,9 @@ struct vmb_ring_tx {
 struct vmb_packet_out {
     uint64_t transaction_id;        /**< 0 if no completion is wanted. */
     const struct vmb_slice *header; /**< Type-specific header, in pieces; NULL if there is none. */
-    uint32_t header_count;          /**< Pieces. Their bytes sum up to a multiple of 8. */
     uint16_t type;                  /**< An `enum vmb_packet_type`: 6, 7, 9 or 0xB, those in use. */
     uint16_t flags;                 /**< VMB_PACKET_WANTS_COMPLETION or 0. */
+    uint32_t header_count;          /**< Pieces. Their bytes sum up to a multiple of 8. */
 };
 
 /**
@@ -182,6 +187,26 @@ VMB_NODISCARD vmb_status vmb_ring_tx_init(struct vmb_ring_tx *tx, void VMB_SHARE
 VMB_NODISCARD vmb_status vmb_ring_tx_write(struct vmb_ring_tx *tx,
                                            const struct vmb_packet_out *packet,
                                            const struct vmb_slice *payload, uint32_t payload_count);
+
+/**
+ * Stage packets that have one piece of payload each, as vmb_ring_tx_write() would one by one. What
+ * is looked up for a packet is looked up once for all of them.
+ *
+ * @param packets    What they are, @p count of them; read before the call returns.
+ * @param payloads   Their contents: one piece a packet, which may be empty.
+ * @param count      How many; any number.
+ * @param out_count  How many were staged, from the first on; written in any case.
+ *
+ * @retval VMB_OK  All staged. Commit.
+ * @retval other   As of vmb_ring_tx_write() for packets[*out_count], the first that was not staged.
+ *                 Those before it are: commit also on VMB_ERR_RING_FULL.
+ *
+ * Context: isr-ok; one caller per half. Bounded by the packets.
+ */
+VMB_NODISCARD vmb_status vmb_ring_tx_write_many(struct vmb_ring_tx *tx,
+                                                const struct vmb_packet_out *packets,
+                                                const struct vmb_slice *payloads, uint32_t count,
+                                                uint32_t *out_count);
 
 /** Space for one packet, from vmb_ring_tx_reserve() to vmb_ring_tx_finish(). */
 struct vmb_ring_space {
@@ -273,8 +298,9 @@ struct vmb_ring_rx {
     uint8_t VMB_SHARED *control;
     uint32_t data_bytes;
     uint32_t read_offset;      /* The next packet. The truth; never read back. */
+    uint32_t straight_end;     /* Up to here packets can be read without a look or a wrap. */
     uint32_t published_offset; /* What the peer knows: what lies between is not its space yet. */
-    uint32_t available_bytes;  /* Surely written behind read_offset, as of the last look. */
+    uint32_t seen_offset;      /* How far the peer had written when we last looked. */
     bool announces;            /* The producer says when it waits for space. */
     bool broken;               /**< Public: the peer has broken the ring. */
     struct vmb_ring_counters counters; /**< Public: read it when you like. */
@@ -386,6 +412,33 @@ void vmb_ring_rx_advance(struct vmb_ring_rx *rx, const struct vmb_packet *packet
  */
 VMB_NODISCARD vmb_status vmb_ring_rx_next(struct vmb_ring_rx *rx, void *buffer,
                                           uint32_t buffer_bytes, struct vmb_packet *out_packet);
+
+/**
+ * As vmb_ring_rx_next(), for several packets: their payloads are put one behind the other. Takes
+ * what is known to have come, and looks for more only if that is nothing: a burst may be shorter
+ * than what the ring holds by now.
+ *
+ * @param buffer        Receives the payloads; stays the caller's. That of packet i begins behind
+ *                      the payload_bytes of those before it.
+ * @param buffer_bytes  Its size.
+ * @param out_packets   At least @p limit of them; as many as were taken are written, and the first
+ *                      also on VMB_ERR_TOO_SMALL.
+ * @param limit         The most that shall be taken; not 0.
+ * @param out_count     How many were taken, written in any case. More than 0 on VMB_OK only.
+ *
+ * @retval VMB_OK                    Some packets taken. The peer may have broken the ring behind
+ *                                   them: then the next call says so.
+ * @retval VMB_ERR_TOO_SMALL         Nothing taken: out_packets[0].payload_bytes are needed.
+ * @retval VMB_ERR_RING_EMPTY        Nothing to read. Commit, unmask, then sleep until signalled.
+ * @retval VMB_ERR_INVALID_ARGUMENT  A limit of 0.
+ * @retval VMB_ERR_PEER              The peer broke the ring: close the channel.
+ *
+ * Context: isr-ok; one caller per half. Bounded by the packets.
+ */
+VMB_NODISCARD vmb_status vmb_ring_rx_next_many(struct vmb_ring_rx *rx, void *buffer,
+                                               uint32_t buffer_bytes,
+                                               struct vmb_packet *out_packets, uint32_t limit,
+                                               uint32_t *out_count);
 
 /**
  * Give the space of all packets that were advanced over back to the peer.

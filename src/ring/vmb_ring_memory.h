@@ -20,7 +20,7 @@
 /* What pending_bytes holds: no ring is larger. */
 #define VMBI_RING_PENDING(bytes) ((bytes)&0x7FFFFFFFu)
 
-/* From so many bytes on, a call of memcpy() is worth it. */
+/* Up to so many bytes are copied here; for more, a call of memcpy() is worth it. */
 #define VMBI_RING_INLINE_BYTES 64u
 
 /* Rare, and to be kept out of the way of what is not. */
@@ -50,6 +50,19 @@ VMB_INLINE uint32_t vmbi_ring_forward(uint32_t offset, uint32_t bytes, uint32_t 
     return offset >= data_bytes ? offset - data_bytes : offset;
 }
 
+/* What is known of the peer is that nothing is free: before the next packet one looks. */
+VMB_INLINE void vmbi_ring_tx_forget_space(struct vmb_ring_tx *tx)
+{
+    tx->straight_end = tx->staged_offset;
+}
+
+/* What is known of the peer is that nothing has come. */
+VMB_INLINE void vmbi_ring_rx_forget_packets(struct vmb_ring_rx *rx)
+{
+    rx->straight_end = rx->read_offset;
+    rx->seen_offset = rx->read_offset;
+}
+
 /*
  * Bytes before the payload that a type needs. The types are those in use; openvmm, too, takes any
  * other for corruption, since a packet that nobody understands cannot be answered. Those with a
@@ -64,6 +77,23 @@ VMB_INLINE uint32_t vmbi_ring_least_header(uint32_t type)
         return VMB_PACKET_DESCRIPTOR_BYTES + VMB_PACKET_RANGES_BYTES;
     }
     return UINT32_MAX; /* No header is long enough. */
+}
+
+/*
+ * The first word of a descriptor, from bit 0: type, header in units of 8 bytes, header and payload
+ * in units of 8 bytes, flags; 16 bits each. Its low half if a packet has no header of its own:
+ */
+#define VMBI_RING_PLAIN(type) ((type) + (VMB_PACKET_DESCRIPTOR_BYTES / 8u << 16))
+
+/* So it is, with or without the flag, and the type is one that has none. */
+VMB_INLINE bool vmbi_ring_is_plain(uint64_t descriptor)
+{
+    uint64_t kind = descriptor & ~((uint64_t)(VMB_PACKET_WANTS_COMPLETION << 16 | 0xFFFFu) << 32);
+
+    if (VMB_LIKELY(kind == VMBI_RING_PLAIN(VMB_PACKET_IN_BAND))) {
+        return true;
+    }
+    return kind == VMBI_RING_PLAIN(VMB_PACKET_COMPLETION);
 }
 
 VMB_INLINE uint8_t VMB_SHARED *vmbi_ring_data(uint8_t VMB_SHARED *control, uint32_t offset)
@@ -106,42 +136,53 @@ VMB_INLINE void vmbi_ring_put_word(uint8_t VMB_SHARED *target, uint64_t word)
     vmbi_shm_copy_out(target, &word, sizeof(word));
 }
 
-/* For a length below VMBI_RING_INLINE_BYTES: its bits say which steps to take; no loop, no call. */
-#define VMBI_RING_COPY_STEP(copy, step)                                                            \
-    if ((bytes & (step)) != 0) {                                                                   \
-        copy(target, source, step);                                                                \
-        target += (step);                                                                          \
-        source += (step);                                                                          \
-    }
-#define VMBI_RING_COPY_STEPS(copy)                                                                 \
-    VMBI_RING_COPY_STEP(copy, 32u)                                                                 \
-    VMBI_RING_COPY_STEP(copy, 16u)                                                                 \
-    VMBI_RING_COPY_STEP(copy, 8u)                                                                  \
-    if ((bytes & 7u) != 0) {                                                                       \
-        VMBI_RING_COPY_STEP(copy, 4u)                                                              \
-        VMBI_RING_COPY_STEP(copy, 2u)                                                              \
-        VMBI_RING_COPY_STEP(copy, 1u)                                                              \
-    }
-
-/* Copy into the data, not across its end. */
-VMB_INLINE void vmbi_ring_put_straight(uint8_t VMB_SHARED *target, const uint8_t *source,
-                                       uint32_t bytes)
+/*
+ * Copy at most VMBI_RING_INLINE_BYTES into the data, not across its end. Some bytes are written
+ * twice, which nobody can see.
+ */
+VMB_INLINE void vmbi_ring_put_short(uint8_t VMB_SHARED *target, const uint8_t *source,
+                                    uint64_t bytes)
 {
-    if (bytes >= VMBI_RING_INLINE_BYTES) {
-        vmbi_shm_copy_out(target, source, bytes);
-    } else {
-        VMBI_RING_COPY_STEPS(vmbi_shm_copy_out)
+    if (bytes > 16u) {
+        if (bytes > 32u) {
+            vmbi_shm_copy_out(target + 16u, source + 16u, 16u);
+            vmbi_shm_copy_out(target + bytes - 32u, source + bytes - 32u, 16u);
+        }
+        vmbi_shm_copy_out(target, source, 16u);
+        vmbi_shm_copy_out(target + bytes - 16u, source + bytes - 16u, 16u);
+    } else if (VMB_LIKELY(bytes >= 8u)) {
+        vmbi_shm_copy_out(target, source, 8u);
+        vmbi_shm_copy_out(target + bytes - 8u, source + bytes - 8u, 8u);
+    } else if (bytes >= 4u) {
+        vmbi_shm_copy_out(target, source, 4u);
+        vmbi_shm_copy_out(target + bytes - 4u, source + bytes - 4u, 4u);
+    } else if (bytes != 0) {
+        vmbi_shm_copy_out(target, source, 1u);
+        vmbi_shm_copy_out(target + bytes / 2u, source + bytes / 2u, 1u);
+        vmbi_shm_copy_out(target + bytes - 1u, source + bytes - 1u, 1u);
     }
 }
 
-/* Copy out of the data, not across its end. Each byte is read once. */
-VMB_INLINE void vmbi_ring_get_straight(uint8_t *target, const uint8_t VMB_SHARED *source,
-                                       uint32_t bytes)
+/* Copy a multiple of 8, at most VMBI_RING_INLINE_BYTES, out of the data. Each byte is read once. */
+VMB_INLINE void vmbi_ring_get_short(uint8_t *target, const uint8_t VMB_SHARED *source,
+                                    uint64_t bytes)
 {
-    if (bytes >= VMBI_RING_INLINE_BYTES) {
-        vmbi_shm_copy_in(target, source, bytes);
-    } else {
-        VMBI_RING_COPY_STEPS(vmbi_shm_copy_in)
+    if (VMB_UNLIKELY(bytes > 32u)) {
+        vmbi_shm_copy_in(target, source, 32u);
+        target += 32u;
+        source += 32u;
+        bytes -= 32u;
+    }
+    if (VMB_UNLIKELY(bytes > 16u)) {
+        vmbi_shm_copy_in(target, source, 16u);
+        target += 16u;
+        source += 16u;
+        bytes -= 16u;
+    }
+    if (VMB_LIKELY(bytes == 16u)) {
+        vmbi_shm_copy_in(target, source, 16u);
+    } else if (bytes != 0) {
+        vmbi_shm_copy_in(target, source, 8u);
     }
 }
 

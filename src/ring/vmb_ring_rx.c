@@ -12,79 +12,96 @@
 VMBI_RING_COLD static vmb_status ring_rx_break(struct vmb_ring_rx *rx)
 {
     rx->broken = true;
-    rx->available_bytes = 0;
     rx->read_offset = rx->published_offset;
+    vmbi_ring_rx_forget_packets(rx);
     return VMB_ERR_PEER;
 }
 
-/* Make sure that there is something to read: if all that was known is read, look for more. */
-VMB_INLINE vmb_status ring_rx_refresh(struct vmb_ring_rx *rx)
+/* Bytes that had come when we last looked, and have not been read. */
+VMB_INLINE uint32_t ring_rx_known_bytes(const struct vmb_ring_rx *rx)
 {
-    uint32_t write_offset;
+    return vmbi_ring_distance(rx->read_offset, rx->seen_offset, rx->data_bytes);
+}
 
-    if (VMB_LIKELY(rx->available_bytes != 0)) {
-        return VMB_OK;
-    }
-    if (VMB_UNLIKELY(rx->broken)) {
+/*
+ * Of these, what can be read without further ado: it ends before the ring does, so that an offset
+ * behind it is one as it is.
+ */
+VMB_INLINE void ring_rx_straighten(struct vmb_ring_rx *rx)
+{
+    rx->straight_end = rx->seen_offset >= rx->read_offset ? rx->seen_offset : rx->data_bytes - 8u;
+}
+
+/* Nothing of use has come: why. */
+VMBI_RING_COLD static vmb_status ring_rx_nothing(struct vmb_ring_rx *rx, uint32_t write_offset)
+{
+    if (rx->broken) {
         return VMB_ERR_PEER;
     }
+    return write_offset == rx->read_offset ? VMB_ERR_RING_EMPTY : ring_rx_break(rx);
+}
+
+/* All that was known is read: look for more. False: there is nothing, for ring_rx_nothing(). */
+VMB_INLINE bool ring_rx_look(struct vmb_ring_rx *rx, uint32_t read_offset,
+                             uint32_t *out_write_offset)
+{
     /*
      * Acquire: pairs with the release store of the write index in the producer's commit. The
      * packets before it are there.
      */
-    write_offset = vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_ACQUIRE);
-    if (VMB_UNLIKELY(!vmbi_ring_index_ok(write_offset, rx->data_bytes))) {
-        return ring_rx_break(rx);
+    uint32_t write_offset = vmbi_shm_load(rx->control, VMB_RING_WRITE_OFFSET, VMB_ACQUIRE);
+
+    *out_write_offset = write_offset;
+    if (VMB_UNLIKELY(write_offset == read_offset || rx->broken ||
+                     !vmbi_ring_index_ok(write_offset, rx->data_bytes))) {
+        return false;
     }
-    rx->available_bytes = vmbi_ring_distance(rx->read_offset, write_offset, rx->data_bytes);
-    return rx->available_bytes == 0 ? VMB_ERR_RING_EMPTY : VMB_OK;
+    rx->seen_offset = write_offset;
+    rx->straight_end = write_offset > read_offset ? write_offset : rx->data_bytes - 8u;
+    return true;
 }
 
-/*
- * The first word of a descriptor, from bit 0: type, header in units of 8 bytes, header and payload
- * in units of 8 bytes, flags; 16 bits each.
- */
+/* Make sure that there is something to read. */
+static vmb_status ring_rx_refresh(struct vmb_ring_rx *rx)
+{
+    uint32_t write_offset;
+
+    if (rx->read_offset != rx->seen_offset || ring_rx_look(rx, rx->read_offset, &write_offset)) {
+        return VMB_OK;
+    }
+    return ring_rx_nothing(rx, write_offset);
+}
+
 VMB_INLINE uint32_t ring_rx_header_bytes(uint64_t descriptor)
 {
     return (uint32_t)(descriptor >> 13) & 0x7FFF8u;
 }
 
-VMB_INLINE uint32_t ring_rx_content_bytes(uint64_t descriptor)
+VMB_INLINE uint64_t ring_rx_content_bytes(uint64_t descriptor)
 {
-    return (uint32_t)(descriptor >> 29) & 0x7FFF8u;
-}
-
-/* In-band data or a completion, without a header of its own, with or without the flag. */
-VMB_INLINE bool ring_rx_is_plain(uint64_t descriptor)
-{
-    uint64_t kind = descriptor & 0xFFFE0000FFFFFFFFu;
-
-    if (VMB_LIKELY(kind == (VMB_PACKET_IN_BAND | 2u << 16))) {
-        return true;
-    }
-    return kind == (VMB_PACKET_COMPLETION | 2u << 16);
+    return descriptor >> 29 & 0x7FFF8u;
 }
 
 /* All that a descriptor must obey before anything behind it is looked at. */
 VMB_INLINE bool ring_rx_descriptor_ok(const struct vmb_ring_rx *rx, uint64_t descriptor)
 {
     uint32_t header_bytes = ring_rx_header_bytes(descriptor);
-    uint32_t content_bytes = ring_rx_content_bytes(descriptor);
+    uint32_t content_bytes = (uint32_t)ring_rx_content_bytes(descriptor);
 
     return header_bytes >= vmbi_ring_least_header((uint16_t)descriptor) &&
            content_bytes >= header_bytes && descriptor >> 48 <= VMB_PACKET_WANTS_COMPLETION &&
-           content_bytes + VMB_PACKET_TRAILER_BYTES <= rx->available_bytes;
+           content_bytes + VMB_PACKET_TRAILER_BYTES <= ring_rx_known_bytes(rx);
 }
 
-/* Say what the packet at the read index is. Its id is only passed on. */
-VMB_INLINE void ring_rx_describe(const struct vmb_ring_rx *rx, uint64_t descriptor,
-                                 uint32_t header_bytes, const uint8_t VMB_SHARED *id,
+/* Say what a packet is. Its id is only passed on. */
+VMB_INLINE void ring_rx_describe(uint32_t offset, uint64_t descriptor, uint32_t header_bytes,
+                                 uint64_t payload_bytes, const uint8_t VMB_SHARED *id,
                                  struct vmb_packet *out_packet)
 {
     out_packet->transaction_id = vmbi_ring_get_word(id);
     out_packet->header_bytes = header_bytes;
-    out_packet->payload_bytes = ring_rx_content_bytes(descriptor) - header_bytes;
-    out_packet->offset = rx->read_offset;
+    out_packet->payload_bytes = (uint32_t)payload_bytes;
+    out_packet->offset = offset;
     out_packet->type = (uint16_t)descriptor;
     out_packet->flags = (uint16_t)(descriptor >> 48);
 }
@@ -93,13 +110,14 @@ VMB_INLINE void ring_rx_describe(const struct vmb_ring_rx *rx, uint64_t descript
 static vmb_status ring_rx_judge(struct vmb_ring_rx *rx, uint64_t descriptor,
                                 struct vmb_packet *out_packet)
 {
-    uint32_t id_offset;
+    uint32_t header_bytes = ring_rx_header_bytes(descriptor);
+    uint32_t id_offset = vmbi_ring_forward(rx->read_offset, 8u, rx->data_bytes);
 
     if (VMB_UNLIKELY(!ring_rx_descriptor_ok(rx, descriptor))) {
         return ring_rx_break(rx);
     }
-    id_offset = vmbi_ring_forward(rx->read_offset, 8u, rx->data_bytes);
-    ring_rx_describe(rx, descriptor, ring_rx_header_bytes(descriptor),
+    ring_rx_describe(rx->read_offset, descriptor, header_bytes,
+                     ring_rx_content_bytes(descriptor) - header_bytes,
                      vmbi_ring_data(rx->control, id_offset), out_packet);
     return VMB_OK;
 }
@@ -108,9 +126,9 @@ VMB_INLINE void ring_rx_step(struct vmb_ring_rx *rx, const struct vmb_packet *pa
 {
     uint32_t bytes = packet->header_bytes + packet->payload_bytes + VMB_PACKET_TRAILER_BYTES;
 
-    VMB_ASSERT(packet->offset == rx->read_offset && bytes <= rx->available_bytes);
+    VMB_ASSERT(packet->offset == rx->read_offset && bytes <= ring_rx_known_bytes(rx));
     rx->read_offset = vmbi_ring_forward(packet->offset, bytes, rx->data_bytes);
-    rx->available_bytes -= bytes;
+    ring_rx_straighten(rx);
     rx->counters.packets++;
     rx->counters.bytes += packet->payload_bytes;
 }
@@ -131,7 +149,7 @@ VMB_INLINE void ring_rx_get(const struct vmb_ring_rx *rx, const struct vmb_packe
 {
     offset = vmbi_ring_forward(packet->offset, offset, rx->data_bytes);
     if (VMB_LIKELY(bytes <= rx->data_bytes - offset)) {
-        vmbi_ring_get_straight(buffer, vmbi_ring_data(rx->control, offset), bytes);
+        vmbi_shm_copy_in(buffer, vmbi_ring_data(rx->control, offset), bytes);
     } else {
         ring_rx_get_wrapped(rx, offset, buffer, bytes);
     }
@@ -166,6 +184,7 @@ vmb_status vmb_ring_rx_init(struct vmb_ring_rx *rx, void VMB_SHARED *control, ui
     rx->broken = false;
     rx->read_offset = read_offset;
     rx->published_offset = read_offset;
+    vmbi_ring_rx_forget_packets(rx);
     rx->announces =
         (vmbi_shm_load(control, VMB_RING_FEATURE_BITS, VMB_RELAXED) & VMB_RING_FEATURE_FLOW) != 0;
     status = ring_rx_refresh(rx);
@@ -213,9 +232,10 @@ void vmb_ring_rx_advance(struct vmb_ring_rx *rx, const struct vmb_packet *packet
 }
 
 /* Any packet: with a header of its own, across the end, too large for the buffer, or broken. */
-VMBI_RING_COLD static vmb_status ring_rx_next_any(struct vmb_ring_rx *rx, uint64_t descriptor,
-                                                  void *buffer, uint32_t buffer_bytes,
-                                                  struct vmb_packet *out_packet)
+VMBI_RING_COLD static vmb_status ring_rx_next_any(struct vmb_ring_rx *rx, void *buffer,
+                                                  uint32_t buffer_bytes,
+                                                  struct vmb_packet *out_packet,
+                                                  uint64_t descriptor)
 {
     vmb_status status = ring_rx_judge(rx, descriptor, out_packet);
 
@@ -230,38 +250,154 @@ VMBI_RING_COLD static vmb_status ring_rx_next_any(struct vmb_ring_rx *rx, uint64
     return VMB_OK;
 }
 
+/*
+ * A call of memcpy() that the short packets do not pay for. What it is given lies where
+ * vmb_ring_rx_next() was given it.
+ */
+VMB_NOINLINE static vmb_status ring_rx_get_long(const struct vmb_ring_rx *rx, void *buffer,
+                                                uint32_t bytes, const struct vmb_packet *packet)
+{
+    vmbi_shm_copy_in(
+        buffer, vmbi_ring_data(rx->control, packet->offset + VMB_PACKET_DESCRIPTOR_BYTES), bytes);
+    return VMB_OK;
+}
+
+VMB_INLINE vmb_status ring_rx_get_payload(const struct vmb_ring_rx *rx, uint8_t *buffer,
+                                          uint64_t bytes, const struct vmb_packet *packet,
+                                          const uint8_t VMB_SHARED *source)
+{
+    if (VMB_UNLIKELY(bytes > 16u) && bytes > VMBI_RING_INLINE_BYTES) {
+        return ring_rx_get_long(rx, buffer, (uint32_t)bytes, packet);
+    }
+    vmbi_ring_get_short(buffer, source, bytes);
+    return VMB_OK;
+}
+
+/*
+ * The usual packet: no header of its own, ends before the straight part of the ring does, and its
+ * payload fits. Of one that is shorter than its descriptor, the payload's bytes have wrapped below
+ * 0 and are more than any buffer has.
+ */
+VMB_INLINE bool ring_rx_is_usual(uint64_t descriptor, uint64_t next, uint64_t end,
+                                 uint64_t payload_bytes, uint64_t buffer_bytes)
+{
+    return vmbi_ring_is_plain(descriptor) && VMB_LIKELY(next <= end) &&
+           VMB_LIKELY(payload_bytes <= buffer_bytes);
+}
+
 vmb_status vmb_ring_rx_next(struct vmb_ring_rx *rx, void *buffer, uint32_t buffer_bytes,
                             struct vmb_packet *out_packet)
 {
-    const uint32_t header_bytes = VMB_PACKET_DESCRIPTOR_BYTES;
-    uint32_t offset, content_bytes, packet_bytes, payload_bytes;
+    uint32_t start = rx->read_offset, write_offset, next, bytes;
     uint8_t VMB_SHARED *source;
     uint64_t descriptor;
-    vmb_status status;
 
-    status = ring_rx_refresh(rx);
-    if (VMB_UNLIKELY(status != VMB_OK)) {
-        return status;
+    if (start == rx->straight_end && start == rx->seen_offset &&
+        VMB_UNLIKELY(!ring_rx_look(rx, start, &write_offset))) {
+        return ring_rx_nothing(rx, write_offset);
     }
-    offset = rx->read_offset;
-    source = vmbi_ring_data(rx->control, offset);
+    source = vmbi_ring_data(rx->control, start);
     descriptor = vmbi_ring_load_word(source);
-    content_bytes = ring_rx_content_bytes(descriptor);
-    packet_bytes = content_bytes + VMB_PACKET_TRAILER_BYTES;
-    payload_bytes = content_bytes - header_bytes;
-    /* The usual packet: no header of its own, in order, fits, ends before the ring does. */
-    if (VMB_UNLIKELY(!ring_rx_is_plain(descriptor) || content_bytes < header_bytes ||
-                     packet_bytes > rx->available_bytes || payload_bytes > buffer_bytes ||
-                     packet_bytes >= rx->data_bytes - offset)) {
-        return ring_rx_next_any(rx, descriptor, buffer, buffer_bytes, out_packet);
+    bytes = (uint32_t)ring_rx_content_bytes(descriptor);
+    next = start + bytes + VMB_PACKET_TRAILER_BYTES;
+    if (VMB_UNLIKELY(!vmbi_ring_is_plain(descriptor)) || VMB_UNLIKELY(next > rx->straight_end) ||
+        VMB_UNLIKELY(bytes < VMB_PACKET_DESCRIPTOR_BYTES) ||
+        VMB_UNLIKELY(bytes - VMB_PACKET_DESCRIPTOR_BYTES > buffer_bytes)) {
+        return ring_rx_next_any(rx, buffer, buffer_bytes, out_packet, descriptor);
     }
-    ring_rx_describe(rx, descriptor, header_bytes, source + 8u, out_packet);
-    rx->read_offset = offset + packet_bytes;
-    rx->available_bytes -= packet_bytes;
+    bytes -= VMB_PACKET_DESCRIPTOR_BYTES;
+    rx->read_offset = next;
     rx->counters.packets++;
-    rx->counters.bytes += payload_bytes;
-    vmbi_ring_get_straight(buffer, source + header_bytes, payload_bytes);
-    return VMB_OK;
+    rx->counters.bytes += bytes;
+    ring_rx_describe(start, descriptor, VMB_PACKET_DESCRIPTOR_BYTES, bytes, source + 8u,
+                     out_packet);
+    return ring_rx_get_payload(rx, buffer, bytes, out_packet, source + VMB_PACKET_DESCRIPTOR_BYTES);
+}
+
+/* Where a burst goes, and what came of it. */
+struct ring_rx_burst {
+    uint8_t *target;
+    struct vmb_packet *packet; /* The next. */
+    struct vmb_packet *last;   /* Behind the last. */
+    uint64_t descriptor;       /* Of the packet at which it ended, if that is unusual. */
+    uint32_t room_bytes;
+    bool unusual;
+};
+
+/* Take packets up to the first that is not a usual one, whose descriptor has then been loaded. */
+VMB_NOINLINE static void ring_rx_take_usual(struct vmb_ring_rx *rx, struct ring_rx_burst *burst)
+{
+    uint8_t VMB_SHARED *data = vmbi_ring_data(rx->control, 0);
+    struct vmb_packet *packet = burst->packet, *last = burst->last;
+    uint64_t start = rx->read_offset, end = rx->straight_end, room_bytes = burst->room_bytes;
+    uint8_t *target = burst->target;
+
+    burst->unusual = false;
+    while (packet != last && start != end) {
+        uint64_t descriptor = vmbi_ring_load_word(data + start);
+        uint64_t bytes = ring_rx_content_bytes(descriptor);
+        uint64_t next = start + bytes + VMB_PACKET_TRAILER_BYTES;
+
+        bytes -= VMB_PACKET_DESCRIPTOR_BYTES;
+        if (VMB_UNLIKELY(!ring_rx_is_usual(descriptor, next, end, bytes, room_bytes))) {
+            burst->descriptor = descriptor;
+            burst->unusual = true;
+            break;
+        }
+        ring_rx_describe((uint32_t)start, descriptor, VMB_PACKET_DESCRIPTOR_BYTES, bytes,
+                         data + start + 8u, packet);
+        (void)ring_rx_get_payload(rx, target, bytes, packet,
+                                  data + start + VMB_PACKET_DESCRIPTOR_BYTES);
+        target += bytes;
+        room_bytes -= bytes;
+        start = next;
+        packet++;
+    }
+    rx->read_offset = (uint32_t)start;
+    rx->counters.packets += (uint64_t)(packet - burst->packet);
+    rx->counters.bytes += burst->room_bytes - room_bytes;
+    burst->packet = packet;
+    burst->target = target;
+    burst->room_bytes = (uint32_t)room_bytes;
+}
+
+/* Take a packet that is not a usual one. */
+static vmb_status ring_rx_take_any(struct vmb_ring_rx *rx, struct ring_rx_burst *burst)
+{
+    vmb_status status =
+        ring_rx_next_any(rx, burst->target, burst->room_bytes, burst->packet, burst->descriptor);
+
+    if (status == VMB_OK) {
+        burst->target += burst->packet->payload_bytes;
+        burst->room_bytes -= burst->packet->payload_bytes;
+        burst->packet++;
+    }
+    return status;
+}
+
+vmb_status vmb_ring_rx_next_many(struct vmb_ring_rx *rx, void *buffer, uint32_t buffer_bytes,
+                                 struct vmb_packet *out_packets, uint32_t limit,
+                                 uint32_t *out_count)
+{
+    struct ring_rx_burst burst = {.target = buffer,
+                                  .packet = out_packets,
+                                  .last = out_packets + limit,
+                                  .room_bytes = buffer_bytes};
+    vmb_status status = limit == 0 ? VMB_ERR_INVALID_ARGUMENT : ring_rx_refresh(rx);
+
+    while (status == VMB_OK && burst.packet != burst.last && rx->read_offset != rx->seen_offset) {
+        if (rx->read_offset == rx->straight_end) { /* Known, and across the end. */
+            burst.descriptor = vmbi_ring_load_word(vmbi_ring_data(rx->control, rx->read_offset));
+            burst.unusual = true;
+        } else {
+            ring_rx_take_usual(rx, &burst);
+        }
+        if (burst.unusual) {
+            status = ring_rx_take_any(rx, &burst);
+        }
+    }
+    *out_count = (uint32_t)(burst.packet - out_packets);
+    return *out_count != 0 ? VMB_OK : status;
 }
 
 /*

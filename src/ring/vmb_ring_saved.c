@@ -45,7 +45,7 @@ vmb_status vmbi_ring_tx_resume(struct vmb_ring_tx *tx, void VMB_SHARED *control,
     }
     tx->staged_offset = saved->offset;
     tx->published_offset = saved->published_offset;
-    tx->free_bytes = 0; /* Until the next look. */
+    vmbi_ring_tx_forget_space(tx); /* Until the next look. */
     tx->pending_bytes = VMBI_RING_PENDING(saved->pending_bytes);
     vmbi_shm_store(control, VMB_RING_PENDING_SEND_BYTES, saved->pending_bytes, VMB_RELAXED);
     tx->full = saved->full;
@@ -65,7 +65,7 @@ vmb_status vmbi_ring_rx_resume(struct vmb_ring_rx *rx, void VMB_SHARED *control,
     }
     rx->read_offset = saved->offset;
     rx->published_offset = saved->published_offset;
-    rx->available_bytes = 0; /* Until the next look. */
+    vmbi_ring_rx_forget_packets(rx); /* Until the next look. */
     rx->counters = saved->counters;
     return VMB_OK;
 }

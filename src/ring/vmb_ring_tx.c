@@ -4,8 +4,8 @@
  *
  * Packets are written behind what the peer knows and become visible all at once, by one store of
  * the write index. That index lives here; the shared copy is only ever published. Of the peer's
- * index a lower bound of the free bytes is kept, so that a stream of packets looks at the peer's
- * line only when that bound is used up.
+ * index is kept only up to where packets fit without a look and without a wrap, so that a stream of
+ * packets looks at the peer's line only there.
  */
 #include "ring/vmb_ring_memory.h"
 
@@ -13,15 +13,15 @@
 VMBI_RING_COLD static void ring_tx_break(struct vmb_ring_tx *tx)
 {
     tx->broken = true;
-    tx->free_bytes = 0;
     tx->staged_offset = tx->published_offset;
+    vmbi_ring_tx_forget_space(tx);
 }
 
 /* Look how far the peer has read. The space that it leaves is also written on failure, as 0. */
 static vmb_status ring_tx_refresh(struct vmb_ring_tx *tx, uint32_t *out_space_bytes)
 {
     uint32_t limit = vmb_ring_packet_limit(tx->data_bytes);
-    uint32_t read_offset, space_bytes;
+    uint32_t read_offset, space_bytes, end;
 
     *out_space_bytes = 0;
     if (tx->broken) {
@@ -38,11 +38,16 @@ static vmb_status ring_tx_refresh(struct vmb_ring_tx *tx, uint32_t *out_space_by
     }
     space_bytes = tx->data_bytes - VMBI_RING_GAP_BYTES -
                   vmbi_ring_distance(read_offset, tx->staged_offset, tx->data_bytes);
-    if (space_bytes < tx->free_bytes) {
+    if (space_bytes < tx->straight_end - tx->staged_offset) {
         ring_tx_break(tx); /* Space does not vanish: the peer has moved backwards. */
         return VMB_ERR_PEER;
     }
-    tx->free_bytes = space_bytes < limit ? space_bytes : limit;
+    /*
+     * What the next packets can take without further ado: not more than one may have, and ending
+     * before the ring does, so that an offset behind it is one as it is.
+     */
+    end = tx->staged_offset + (space_bytes < limit ? space_bytes : limit);
+    tx->straight_end = end < tx->data_bytes ? end : tx->data_bytes - 8u;
     *out_space_bytes = space_bytes;
     return VMB_OK;
 }
@@ -56,17 +61,17 @@ static void ring_tx_forget_wait(struct vmb_ring_tx *tx)
     }
 }
 
-/* Room for a packet; if the free bytes that are known do not suffice, look for more. */
+/* Room for a packet; if the straight part does not suffice, look for more. */
 static vmb_status ring_tx_make_room(struct vmb_ring_tx *tx, uint32_t packet_bytes)
 {
     uint32_t space_bytes;
     vmb_status status;
 
-    if (packet_bytes <= tx->free_bytes) {
-        return VMB_OK;
-    }
     if (packet_bytes > vmb_ring_packet_limit(tx->data_bytes)) {
         return VMB_ERR_INVALID_ARGUMENT;
+    }
+    if (packet_bytes <= tx->straight_end - tx->staged_offset) {
+        return VMB_OK;
     }
     status = ring_tx_refresh(tx, &space_bytes);
     if (status != VMB_OK) {
@@ -99,10 +104,9 @@ static uint32_t ring_tx_put_bytes(struct vmb_ring_tx *tx, uint32_t offset, const
     const uint8_t *source = bytes;
 
     vmbi_ring_split(tx->control, tx->data_bytes, offset, byte_count, pieces);
-    vmbi_ring_put_straight(pieces[0].bytes, source, pieces[0].byte_count);
+    vmbi_shm_copy_out(pieces[0].bytes, source, pieces[0].byte_count);
     if (pieces[1].byte_count != 0) {
-        vmbi_ring_put_straight(pieces[1].bytes, source + pieces[0].byte_count,
-                               pieces[1].byte_count);
+        vmbi_shm_copy_out(pieces[1].bytes, source + pieces[0].byte_count, pieces[1].byte_count);
     }
     return vmbi_ring_forward(offset, byte_count, tx->data_bytes);
 }
@@ -146,39 +150,26 @@ static vmb_status ring_tx_admit(struct vmb_ring_tx *tx, const struct vmb_packet_
     return ring_tx_make_room(tx, (uint32_t)content_bytes + VMB_PACKET_TRAILER_BYTES);
 }
 
-/*
- * The first word of a descriptor, from bit 0: type, header in units of 8 bytes, header and payload
- * in units of 8 bytes, flags; 16 bits each.
- */
-VMB_INLINE uint64_t ring_tx_descriptor(uint32_t type, uint32_t header_bytes, uint32_t content_bytes,
-                                       uint32_t flags)
-{
-    return type | header_bytes / 8u << 16 | (uint64_t)(content_bytes / 8u | flags << 16) << 32;
-}
-
-VMB_INLINE void ring_tx_count(struct vmb_ring_tx *tx, uint32_t end, uint32_t packet_bytes,
-                              uint32_t payload_bytes)
-{
-    tx->staged_offset = end;
-    tx->free_bytes -= packet_bytes;
-    tx->counters.packets++;
-    tx->counters.bytes += payload_bytes;
-}
-
 /* Put descriptor and trailer around a packet and count it as staged. */
 static void ring_tx_seal(struct vmb_ring_tx *tx, const struct vmb_ring_space *frame)
 {
     uint32_t content_bytes = frame->header_bytes + vmbi_round_up_8(frame->payload_bytes);
     uint32_t id_offset = vmbi_ring_forward(frame->offset, 8u, tx->data_bytes);
     uint32_t trailer_offset = vmbi_ring_forward(frame->offset, content_bytes, tx->data_bytes);
+    uint32_t end;
 
-    vmbi_ring_put_word(
-        vmbi_ring_data(tx->control, frame->offset),
-        ring_tx_descriptor(frame->type, frame->header_bytes, content_bytes, frame->flags));
+    vmbi_ring_put_word(vmbi_ring_data(tx->control, frame->offset),
+                       frame->type | frame->header_bytes / 8u << 16 |
+                           (uint64_t)(content_bytes / 8u) << 32 | (uint64_t)frame->flags << 48);
     vmbi_ring_put_word(vmbi_ring_data(tx->control, id_offset), frame->transaction_id);
     vmbi_ring_put_word(vmbi_ring_data(tx->control, trailer_offset), (uint64_t)frame->offset << 32);
-    ring_tx_count(tx, vmbi_ring_forward(trailer_offset, 8u, tx->data_bytes),
-                  content_bytes + VMB_PACKET_TRAILER_BYTES, frame->payload_bytes);
+    end = vmbi_ring_forward(trailer_offset, 8u, tx->data_bytes);
+    if (end < tx->staged_offset || end > tx->straight_end) {
+        tx->straight_end = end; /* Across the end: what is free there, the next packet looks up. */
+    }
+    tx->staged_offset = end;
+    tx->counters.packets++;
+    tx->counters.bytes += frame->payload_bytes;
 }
 
 /* Any packet: with a header of its own, in many pieces, across the end, or not at all. */
@@ -223,42 +214,139 @@ vmb_status vmb_ring_tx_init(struct vmb_ring_tx *tx, void VMB_SHARED *control, ui
     tx->broken = false;
     tx->staged_offset = write_offset;
     tx->published_offset = write_offset;
+    vmbi_ring_tx_forget_space(tx);
     vmbi_shm_store(control, VMB_RING_PENDING_SEND_BYTES, 0u, VMB_RELAXED);
     vmbi_shm_store(control, VMB_RING_FEATURE_BITS, VMB_RING_FEATURE_FLOW, VMB_RELAXED);
     return ring_tx_refresh(tx, &space_bytes);
 }
 
+/* What a packet is, as it lies in memory, so that it is one load. */
+VMB_INLINE uint64_t ring_tx_kind(const struct vmb_packet_out *packet)
+{
+    return packet->type | (uint32_t)packet->flags << 16 | (uint64_t)packet->header_count << 32;
+}
+
+/* Descriptor and payload of a packet without a header of its own. */
+VMB_INLINE uint64_t ring_tx_content_bytes(uint64_t payload_bytes)
+{
+    return (payload_bytes + 7u + VMB_PACKET_DESCRIPTOR_BYTES) & ~(uint64_t)7u;
+}
+
+/* Without a header of its own, of a type that has none. */
+VMB_INLINE bool ring_tx_is_plain(uint64_t kind)
+{
+    kind &= ~((uint64_t)VMB_PACKET_WANTS_COMPLETION << 16);
+    if (VMB_LIKELY(kind == VMB_PACKET_IN_BAND)) {
+        return true;
+    }
+    return kind == VMB_PACKET_COMPLETION;
+}
+
+/* Write all of such a packet but its payload. */
+VMB_INLINE void ring_tx_frame(uint8_t VMB_SHARED *target, uint64_t start,
+                              const struct vmb_packet_out *packet, uint64_t content_bytes,
+                              uint64_t payload_bytes)
+{
+    vmbi_ring_put_word(target, VMBI_RING_PLAIN((uint64_t)packet->type) + (content_bytes << 29) +
+                                   ((uint64_t)packet->flags << 48));
+    vmbi_ring_put_word(target + 8u, packet->transaction_id);
+    vmbi_ring_put_word(target + content_bytes, start << 32);
+    if (VMB_UNLIKELY(((uint8_t)payload_bytes & 7u) != 0)) { /* Padding; the data goes over it. */
+        vmbi_ring_put_word(target + content_bytes - 8u, 0);
+    }
+}
+
+/*
+ * A call of memcpy() that the short packets do not pay for. What it is given lies where
+ * vmb_ring_tx_write() was given it.
+ */
+VMB_NOINLINE static vmb_status ring_tx_put_long(struct vmb_ring_tx *tx, uint64_t start,
+                                                const struct vmb_slice *payload)
+{
+    vmbi_shm_copy_out(vmbi_ring_data(tx->control, (uint32_t)start + VMB_PACKET_DESCRIPTOR_BYTES),
+                      payload->bytes, payload->byte_count);
+    return VMB_OK;
+}
+
+VMB_INLINE vmb_status ring_tx_put_payload(struct vmb_ring_tx *tx, uint64_t start,
+                                          const struct vmb_slice *payload,
+                                          uint8_t VMB_SHARED *packet, uint64_t bytes)
+{
+    if (VMB_UNLIKELY(bytes > 16u) && bytes > VMBI_RING_INLINE_BYTES) {
+        return ring_tx_put_long(tx, start, payload);
+    }
+    vmbi_ring_put_short(packet + VMB_PACKET_DESCRIPTOR_BYTES, payload->bytes, bytes);
+    return VMB_OK;
+}
+
 vmb_status vmb_ring_tx_write(struct vmb_ring_tx *tx, const struct vmb_packet_out *packet,
                              const struct vmb_slice *payload, uint32_t payload_count)
 {
-    const uint32_t header_bytes = VMB_PACKET_DESCRIPTOR_BYTES;
-    uint32_t start = tx->staged_offset;
-    uint8_t VMB_SHARED *target = vmbi_ring_data(tx->control, start);
-    uint32_t payload_bytes, content_bytes;
-    uint64_t packet_bytes;
+    uint64_t start, kind, payload_bytes, content_bytes, next;
+    uint8_t VMB_SHARED *target;
 
-    /* The usual packet: in one piece, no header of its own, ends before the ring does. */
-    if (VMB_UNLIKELY(payload_count != 1 || packet->header_count != 0 ||
-                     packet->flags > VMB_PACKET_WANTS_COMPLETION ||
-                     vmbi_ring_least_header(packet->type) != header_bytes)) {
+    if (VMB_UNLIKELY(payload_count != 1)) {
         return ring_tx_write_any(tx, packet, payload, payload_count);
     }
+    start = tx->staged_offset;
     payload_bytes = payload->byte_count;
-    packet_bytes = ((uint64_t)payload_bytes + 7u + VMB_RING_PACKET_OVERHEAD_BYTES) & ~(uint64_t)7u;
-    if (VMB_UNLIKELY(packet_bytes > tx->free_bytes || packet_bytes >= tx->data_bytes - start)) {
+    content_bytes = ring_tx_content_bytes(payload_bytes);
+    next = start + content_bytes + VMB_PACKET_TRAILER_BYTES;
+    kind = ring_tx_kind(packet);
+    if (VMB_UNLIKELY(next > tx->straight_end) || VMB_UNLIKELY(!ring_tx_is_plain(kind))) {
         return ring_tx_write_any(tx, packet, payload, payload_count);
     }
-    content_bytes = (uint32_t)packet_bytes - VMB_PACKET_TRAILER_BYTES;
-    ring_tx_count(tx, start + (uint32_t)packet_bytes, (uint32_t)packet_bytes, payload_bytes);
-    vmbi_ring_put_word(
-        target, ring_tx_descriptor(packet->type, header_bytes, content_bytes, packet->flags));
-    vmbi_ring_put_word(target + 8u, packet->transaction_id);
-    vmbi_ring_put_word(target + content_bytes, (uint64_t)start << 32);
-    if (payload_bytes % 8u != 0) {
-        vmbi_ring_put_word(target + content_bytes - 8u, 0); /* Padding; the data goes over it. */
+    tx->staged_offset = (uint32_t)next;
+    tx->counters.packets++;
+    tx->counters.bytes += payload_bytes;
+    target = vmbi_ring_data(tx->control, (uint32_t)start);
+    ring_tx_frame(target, start, packet, content_bytes, payload_bytes);
+    return ring_tx_put_payload(tx, start, payload, target, payload_bytes);
+}
+
+/* Stage usual packets up to @last. Returns the first that was not staged. */
+VMB_NOINLINE static const struct vmb_packet_out *ring_tx_write_usual(
+    struct vmb_ring_tx *tx, const struct vmb_packet_out *packet, const struct vmb_packet_out *last,
+    const struct vmb_slice *payload)
+{
+    const struct vmb_packet_out *first = packet;
+    uint8_t VMB_SHARED *data = vmbi_ring_data(tx->control, 0);
+    uint64_t start = tx->staged_offset, end = tx->straight_end;
+
+    for (; packet != last; packet++, payload++) {
+        uint64_t payload_bytes = payload->byte_count;
+        uint64_t content_bytes = ring_tx_content_bytes(payload_bytes);
+        uint64_t next = start + content_bytes + VMB_PACKET_TRAILER_BYTES;
+
+        if (VMB_UNLIKELY(next > end) || VMB_UNLIKELY(!ring_tx_is_plain(ring_tx_kind(packet)))) {
+            break;
+        }
+        tx->counters.bytes += payload_bytes;
+        ring_tx_frame(data + start, start, packet, content_bytes, payload_bytes);
+        (void)ring_tx_put_payload(tx, start, payload, data + start, payload_bytes);
+        start = next;
     }
-    vmbi_ring_put_straight(target + header_bytes, payload->bytes, payload_bytes);
-    return VMB_OK;
+    tx->staged_offset = (uint32_t)start;
+    tx->counters.packets += (uint64_t)(packet - first);
+    return packet;
+}
+
+vmb_status vmb_ring_tx_write_many(struct vmb_ring_tx *tx, const struct vmb_packet_out *packets,
+                                  const struct vmb_slice *payloads, uint32_t count,
+                                  uint32_t *out_count)
+{
+    const struct vmb_packet_out *next = packets, *last = packets + count;
+    vmb_status status = VMB_OK;
+
+    while (next != last && status == VMB_OK) {
+        next = ring_tx_write_usual(tx, next, last, &payloads[next - packets]);
+        if (next != last) { /* An unusual one, or the end of the straight part. */
+            status = ring_tx_write_any(tx, next, &payloads[next - packets], 1);
+            next += status == VMB_OK ? 1 : 0;
+        }
+    }
+    *out_count = (uint32_t)(next - packets);
+    return status;
 }
 
 vmb_status vmb_ring_tx_reserve(struct vmb_ring_tx *tx, const struct vmb_packet_out *packet,

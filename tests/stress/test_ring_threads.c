@@ -203,11 +203,11 @@ static void line_report(struct line *line)
     print_error("page (%s): in %u, out %u, used %u, free %u, pending %u, masked %d\n",
                 vmb_status_name(status), seen.write_offset, seen.read_offset, seen.used_bytes,
                 seen.free_bytes, seen.pending_bytes, seen.masked);
-    print_error("producer: staged %u, published %u, free %u, pending %u, broken %d\n",
-                line->tx.staged_offset, line->tx.published_offset, line->tx.free_bytes,
+    print_error("producer: staged %u, published %u, straight to %u, pending %u, broken %d\n",
+                line->tx.staged_offset, line->tx.published_offset, line->tx.straight_end,
                 line->tx.pending_bytes, line->tx.broken);
-    print_error("consumer: read %u, published %u, available %u, broken %d\n", line->rx.read_offset,
-                line->rx.published_offset, line->rx.available_bytes, line->rx.broken);
+    print_error("consumer: read %u, published %u, saw %u, broken %d\n", line->rx.read_offset,
+                line->rx.published_offset, line->rx.seen_offset, line->rx.broken);
 }
 
 /* Both threads go on, or both ends are told. The threads cannot be stopped, so the program is. */
