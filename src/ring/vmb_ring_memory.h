@@ -23,6 +23,13 @@
 /* Up to so many bytes are copied here; for more, a call of memcpy() is worth it. */
 #define VMBI_RING_INLINE_BYTES 64u
 
+/* Who asks for small code gets one path for single packets and bursts, and no copies but calls. */
+#ifdef __OPTIMIZE_SIZE__
+#define VMBI_RING_SMALL_CODE true
+#else
+#define VMBI_RING_SMALL_CODE false
+#endif
+
 /* Rare, and to be kept out of the way of what is not. */
 #define VMBI_RING_COLD __attribute__((noinline, cold))
 

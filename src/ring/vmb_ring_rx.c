@@ -266,7 +266,7 @@ VMB_INLINE vmb_status ring_rx_get_payload(const struct vmb_ring_rx *rx, uint8_t 
                                           uint64_t bytes, const struct vmb_packet *packet,
                                           const uint8_t VMB_SHARED *source)
 {
-    if (VMB_UNLIKELY(bytes > 16u) && bytes > VMBI_RING_INLINE_BYTES) {
+    if (VMBI_RING_SMALL_CODE || (VMB_UNLIKELY(bytes > 16u) && bytes > VMBI_RING_INLINE_BYTES)) {
         return ring_rx_get_long(rx, buffer, (uint32_t)bytes, packet);
     }
     vmbi_ring_get_short(buffer, source, bytes);
@@ -292,6 +292,9 @@ vmb_status vmb_ring_rx_next(struct vmb_ring_rx *rx, void *buffer, uint32_t buffe
     uint8_t VMB_SHARED *source;
     uint64_t descriptor;
 
+    if (VMBI_RING_SMALL_CODE) {
+        return vmb_ring_rx_next_many(rx, buffer, buffer_bytes, out_packet, 1, &write_offset);
+    }
     if (start == rx->straight_end && start == rx->seen_offset &&
         VMB_UNLIKELY(!ring_rx_look(rx, start, &write_offset))) {
         return ring_rx_nothing(rx, write_offset);

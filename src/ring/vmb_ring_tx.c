@@ -272,36 +272,11 @@ VMB_INLINE vmb_status ring_tx_put_payload(struct vmb_ring_tx *tx, uint64_t start
                                           const struct vmb_slice *payload,
                                           uint8_t VMB_SHARED *packet, uint64_t bytes)
 {
-    if (VMB_UNLIKELY(bytes > 16u) && bytes > VMBI_RING_INLINE_BYTES) {
+    if (VMBI_RING_SMALL_CODE || (VMB_UNLIKELY(bytes > 16u) && bytes > VMBI_RING_INLINE_BYTES)) {
         return ring_tx_put_long(tx, start, payload);
     }
     vmbi_ring_put_short(packet + VMB_PACKET_DESCRIPTOR_BYTES, payload->bytes, bytes);
     return VMB_OK;
-}
-
-vmb_status vmb_ring_tx_write(struct vmb_ring_tx *tx, const struct vmb_packet_out *packet,
-                             const struct vmb_slice *payload, uint32_t payload_count)
-{
-    uint64_t start, kind, payload_bytes, content_bytes, next;
-    uint8_t VMB_SHARED *target;
-
-    if (VMB_UNLIKELY(payload_count != 1)) {
-        return ring_tx_write_any(tx, packet, payload, payload_count);
-    }
-    start = tx->staged_offset;
-    payload_bytes = payload->byte_count;
-    content_bytes = ring_tx_content_bytes(payload_bytes);
-    next = start + content_bytes + VMB_PACKET_TRAILER_BYTES;
-    kind = ring_tx_kind(packet);
-    if (VMB_UNLIKELY(next > tx->straight_end) || VMB_UNLIKELY(!ring_tx_is_plain(kind))) {
-        return ring_tx_write_any(tx, packet, payload, payload_count);
-    }
-    tx->staged_offset = (uint32_t)next;
-    tx->counters.packets++;
-    tx->counters.bytes += payload_bytes;
-    target = vmbi_ring_data(tx->control, (uint32_t)start);
-    ring_tx_frame(target, start, packet, content_bytes, payload_bytes);
-    return ring_tx_put_payload(tx, start, payload, target, payload_bytes);
 }
 
 /* Stage usual packets up to @last. Returns the first that was not staged. */
@@ -329,6 +304,36 @@ VMB_NOINLINE static const struct vmb_packet_out *ring_tx_write_usual(
     tx->staged_offset = (uint32_t)start;
     tx->counters.packets += (uint64_t)(packet - first);
     return packet;
+}
+
+vmb_status vmb_ring_tx_write(struct vmb_ring_tx *tx, const struct vmb_packet_out *packet,
+                             const struct vmb_slice *payload, uint32_t payload_count)
+{
+    uint64_t start, kind, payload_bytes, content_bytes, next;
+    uint8_t VMB_SHARED *target;
+
+    if (VMB_UNLIKELY(payload_count != 1)) {
+        return ring_tx_write_any(tx, packet, payload, payload_count);
+    }
+    if (VMBI_RING_SMALL_CODE) {
+        return ring_tx_write_usual(tx, packet, packet + 1, payload) != packet
+                   ? VMB_OK
+                   : ring_tx_write_any(tx, packet, payload, 1);
+    }
+    start = tx->staged_offset;
+    payload_bytes = payload->byte_count;
+    content_bytes = ring_tx_content_bytes(payload_bytes);
+    next = start + content_bytes + VMB_PACKET_TRAILER_BYTES;
+    kind = ring_tx_kind(packet);
+    if (VMB_UNLIKELY(next > tx->straight_end) || VMB_UNLIKELY(!ring_tx_is_plain(kind))) {
+        return ring_tx_write_any(tx, packet, payload, payload_count);
+    }
+    tx->staged_offset = (uint32_t)next;
+    tx->counters.packets++;
+    tx->counters.bytes += payload_bytes;
+    target = vmbi_ring_data(tx->control, (uint32_t)start);
+    ring_tx_frame(target, start, packet, content_bytes, payload_bytes);
+    return ring_tx_put_payload(tx, start, payload, target, payload_bytes);
 }
 
 vmb_status vmb_ring_tx_write_many(struct vmb_ring_tx *tx, const struct vmb_packet_out *packets,
