@@ -3,85 +3,28 @@
 #include "tools/vmbus/bench/bench.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "tools/vmbus/bench/bench_transport.h"
+#include "tools/vmbus/bench/bench_stream.h"
 
-#define SIZES     7u
-#define CHECKED   2000u    /* Packets of the pass in which every byte is looked at. */
-#define STREAM_NS 500000.0 /* Of one try; the best of TRIES counts: others use the machine too. */
-#define TRIES     6u
+#define SIZES      7u
+#define CHECKED    2000u /* Packets of the pass in which every byte is looked at. */
+#define TRIES      6u    /* The best of them counts: others use the machine too. */
+#define RING_BYTES 262144u
 
 static const uint32_t sizes[SIZES] = {16, 64, 256, 1504, 4096, 16384, 65000};
-
-/* What the two processes of a stream tell each other. */
-struct meeting {
-    _Alignas(64) uint32_t go;
-    _Alignas(64) uint32_t ready;
-    _Alignas(64) uint64_t sum;
-    uint64_t ended;
-};
-
-static uint8_t payload[TRANSPORT_LARGEST];
-
-static void meeting_wait(const uint32_t *word)
-{
-    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0) {
-    }
-}
-
-/* ns a packet, from the first send until the last has arrived. */
-static double ring_stream(const struct transport_kind *kind, uint32_t bytes, uint64_t count,
-                          bool check, uint64_t *out_sum)
-{
-    struct transport *transport = kind->make();
-    struct meeting *meeting = bench_shared(sizeof(*meeting));
-    uint64_t started, elapsed;
-    pid_t child;
-
-    fflush(stdout);
-    child = fork();
-    if (child == 0) {
-        bench_pin(1);
-        transport_touch(transport);
-        __atomic_store_n(&meeting->ready, 1, __ATOMIC_RELEASE);
-        meeting_wait(&meeting->go);
-        meeting->sum = kind->receive(transport, bytes, count, check);
-        meeting->ended = bench_now_ns();
-        _exit(0);
-    }
-    if (child < 0) {
-        perror("vmbus bench: fork");
-        exit(3);
-    }
-    bench_pin(0);
-    transport_touch(transport);
-    meeting_wait(&meeting->ready);
-    started = bench_now_ns();
-    __atomic_store_n(&meeting->go, 1, __ATOMIC_RELEASE);
-    kind->send(transport, payload, bytes, count);
-    (void)waitpid(child, NULL, 0);
-    elapsed = meeting->ended - started;
-    *out_sum = meeting->sum;
-    bench_shared_free(meeting, sizeof(*meeting));
-    kind->free(transport);
-    return (double)elapsed / (double)count;
-}
 
 /* Both ends in one process, a batch at a time; ns a packet. */
 static double ring_same_core(const struct transport_kind *kind, uint32_t bytes, uint64_t count)
 {
     struct transport *transport = kind->make();
-    uint64_t at_once = TRANSPORT_RING_BYTES / 2 / (bytes + 64), done = 0, started;
+    uint64_t at_once = transport_ring_bytes / 2 / (bytes + 64), done = 0, started;
 
     at_once = at_once < 1 ? 1 : at_once < TRANSPORT_BATCH ? at_once : TRANSPORT_BATCH;
     transport_touch(transport);
     started = bench_now_ns();
     while (done < count) {
-        kind->send(transport, payload, bytes, at_once);
+        kind->send(transport, stream_payload, bytes, at_once);
         (void)kind->receive(transport, bytes, at_once, false);
         done += at_once;
     }
@@ -93,41 +36,42 @@ static double ring_same_core(const struct transport_kind *kind, uint32_t bytes, 
 /* Every byte of every packet arrives. */
 static void ring_verify(struct bench *bench, uint32_t size)
 {
-    for (uint32_t kind = 0; kind < TRANSPORTS; kind++) {
-        uint64_t wanted = 0, sum;
-        struct transport *probe = transport_kinds[kind].make();
+    uint64_t wanted = 0;
 
-        if (probe == NULL || transport_kinds[kind].pointers) {
+    for (uint32_t i = 0; i < sizes[size]; i++) {
+        wanted += stream_payload[i];
+    }
+    for (uint32_t kind = 0; kind < TRANSPORTS; kind++) {
+        struct stream *stream;
+
+        if (transport_kinds[kind].pointers) {
             continue;
         }
-        transport_kinds[kind].free(probe);
-        for (uint32_t i = 0; i < sizes[size]; i++) {
-            wanted += payload[i];
+        stream = stream_open(&transport_kinds[kind], sizes[size]);
+        if (stream == NULL) {
+            continue;
         }
-        (void)ring_stream(&transport_kinds[kind], sizes[size], CHECKED, true, &sum);
-        if (sum != wanted * CHECKED) {
+        if (stream_sum(stream, CHECKED) != wanted * CHECKED) {
             bench_wrong(bench, "%s, %u bytes: not what was sent arrived",
                         transport_kinds[kind].name, sizes[size]);
         }
+        stream_close(stream);
     }
 }
 
-static double ring_best(const struct transport_kind *kind, uint32_t bytes, uint64_t count)
+static double ring_stream(const struct transport_kind *kind, uint32_t bytes)
 {
-    uint64_t sum;
-    double best = ring_stream(kind, bytes, count, false, &sum), again;
+    struct stream *stream = stream_open(kind, bytes);
+    double best = stream_best(stream, 50 + bytes / 20.0, TRIES);
 
-    for (uint32_t i = 1; i < TRIES; i++) {
-        again = ring_stream(kind, bytes, count, false, &sum);
-        best = again < best ? again : best;
-    }
+    stream_close(stream);
     return best;
 }
 
 static void ring_size(struct bench *bench, uint32_t size, struct bench_series stream[TRANSPORTS],
                       struct bench_series same[TRANSPORTS], const bool *there)
 {
-    uint64_t count = (uint64_t)(STREAM_NS / (50 + sizes[size] / 20.0)) + 64;
+    uint64_t count = (uint64_t)(500000.0 / (50 + sizes[size] / 20.0)) + 64;
 
     for (uint32_t round = 0; round < bench_rounds(bench); round++) {
         bench_progress(bench, "ring: %u bytes, round %u of %u", sizes[size], round + 1,
@@ -136,35 +80,48 @@ static void ring_size(struct bench *bench, uint32_t size, struct bench_series st
             uint32_t kind = (i + round) % TRANSPORTS;
 
             if (there[kind]) {
-                bench_add(&stream[kind], ring_best(&transport_kinds[kind], sizes[size], count));
+                bench_add(&stream[kind], ring_stream(&transport_kinds[kind], sizes[size]));
                 bench_add(&same[kind], ring_same_core(&transport_kinds[kind], sizes[size], count));
             }
         }
     }
 }
 
+static void ring_target(struct bench *bench, const struct bench_series *over,
+                        const struct bench_series *under, uint32_t bytes, const char *what,
+                        double least)
+{
+    struct bench_series ratio = bench_ratio(over, under);
+    char name[96];
+
+    snprintf(name, sizeof(name), "ring stream, %u bytes%s", bytes, what);
+    bench_at_least(bench, name, &ratio, least);
+}
+
 static void ring_targets(struct bench *bench, uint32_t size, struct bench_series stream[TRANSPORTS],
                          const bool *there)
 {
+    const struct bench_series *ours = &stream[TRANSPORT_OURS_BATCH];
     struct bench_series ratio;
     char name[96];
 
     if (there[TRANSPORT_DPDK]) {
-        ratio = bench_ratio(&stream[TRANSPORT_DPDK], &stream[TRANSPORT_OURS_BATCH]);
-        snprintf(name, sizeof(name), "ring stream, %u bytes: times DPDK", sizes[size]);
-        bench_at_least(bench, name, &ratio, sizes[size] <= 64 ? 9.0 : 1.3);
+        ring_target(bench, &stream[TRANSPORT_DPDK], ours, sizes[size], ": times DPDK",
+                    sizes[size] <= 64 ? 9.0 : 1.3);
         if (sizes[size] >= 256) {
-            ratio = bench_ratio(&stream[TRANSPORT_DPDK], &stream[TRANSPORT_OURS_VIEW]);
-            snprintf(name, sizeof(name), "ring stream, %u bytes in place: times DPDK", sizes[size]);
-            bench_at_least(bench, name, &ratio, 2.0);
+            ring_target(bench, &stream[TRANSPORT_DPDK], &stream[TRANSPORT_OURS_VIEW], sizes[size],
+                        " in place: times DPDK", 2.0);
         }
     }
     if (there[TRANSPORT_CK] && sizes[size] <= 64) {
-        ratio = bench_ratio(&stream[TRANSPORT_OURS_BATCH], &stream[TRANSPORT_CK]);
+        ratio = bench_ratio(ours, &stream[TRANSPORT_CK]);
         snprintf(name, sizeof(name), "ring stream, %u bytes: of Concurrency Kit's pointers",
                  sizes[size]);
         bench_at_most(bench, name, &ratio, 1.7);
     }
+    ratio = bench_ratio(ours, &stream[TRANSPORT_BARE]);
+    snprintf(name, sizeof(name), "ring stream, %u bytes: of bare copies", sizes[size]);
+    bench_figure(bench, name, "times", &ratio);
 }
 
 static void ring_probe(struct bench *bench, bool *there)
@@ -185,21 +142,21 @@ static void ring_probe(struct bench *bench, bool *there)
         bench_skipped(bench, "ring: Concurrency Kit",
                       "not built in (package libck-dev, then build again)");
     }
+    if (!there[TRANSPORT_RTE]) {
+        bench_skipped(bench, "ring: DPDK's rte_ring",
+                      "librte_ring.so.23 is not installed (package librte-ring23)");
+    }
 }
 
-bool bench_ring(struct bench *bench)
+static void ring_sizes(struct bench *bench, const bool *there)
 {
     static struct bench_series stream[TRANSPORTS], same[TRANSPORTS];
-    bool there[TRANSPORTS];
     char name[96];
 
-    for (uint32_t i = 0; i < sizeof(payload); i++) {
-        payload[i] = (uint8_t)(i * 7 + 3);
-    }
-    ring_probe(bench, there);
     for (uint32_t size = 0; size < SIZES; size++) {
         memset(stream, 0, sizeof(stream));
         memset(same, 0, sizeof(same));
+        transport_ring_bytes = RING_BYTES;
         ring_verify(bench, size);
         ring_size(bench, size, stream, same, there);
         for (uint32_t kind = 0; kind < TRANSPORTS; kind++) {
@@ -219,5 +176,64 @@ bool bench_ring(struct bench *bench)
         }
         ring_targets(bench, size, stream, there);
     }
+}
+
+/* One point of a curve: the median of the rounds. */
+static void ring_grow(struct bench *bench, const char *plot, const char *axes, uint32_t kind,
+                      uint32_t bytes, double x)
+{
+    struct bench_series series = {.count = 0};
+    char curve[96];
+
+    for (uint32_t round = 0; round < 5; round++) {
+        bench_add(&series, ring_stream(&transport_kinds[kind], bytes));
+    }
+    snprintf(curve, sizeof(curve), "%s, %u bytes", transport_kinds[kind].name, bytes);
+    bench_point(bench, plot, axes, curve, x, bench_median(&series));
+}
+
+/* Against packets in a batch, and against the ring's size. */
+static void ring_growth(struct bench *bench, const bool *there)
+{
+    static const uint32_t kinds[] = {TRANSPORT_OURS_BATCH, TRANSPORT_BARE, TRANSPORT_RTE};
+    static const uint32_t by_ring[] = {TRANSPORT_OURS_BATCH, TRANSPORT_BARE, TRANSPORT_DPDK};
+
+    transport_ring_bytes = RING_BYTES;
+    for (uint32_t batch = 1; batch <= TRANSPORT_MOST; batch *= 2) {
+        bench_progress(bench, "ring: batches of %u", batch);
+        transport_batch = batch;
+        for (uint32_t i = 0; i < 3; i++) {
+            if (there[kinds[i]]) {
+                ring_grow(bench, "Stream between processes, by batch",
+                          "packets in a batch|ns a packet", kinds[i], 16, batch);
+            }
+        }
+        ring_grow(bench, "Stream between processes, by batch", "packets in a batch|ns a packet",
+                  TRANSPORT_OURS_BATCH, 64, batch);
+    }
+    transport_batch = TRANSPORT_BATCH;
+    for (uint32_t bytes = 16384; bytes <= 8388608; bytes *= 2) {
+        bench_progress(bench, "ring: of %u bytes", bytes);
+        transport_ring_bytes = bytes;
+        for (uint32_t i = 0; i < 3; i++) {
+            if (there[by_ring[i]]) {
+                ring_grow(bench, "Stream between processes, by the ring's size",
+                          "KiB of the ring|ns a packet", by_ring[i], 64, bytes / 1024.0);
+            }
+        }
+    }
+    transport_ring_bytes = RING_BYTES;
+}
+
+bool bench_ring(struct bench *bench)
+{
+    bool there[TRANSPORTS];
+
+    for (uint32_t i = 0; i < sizeof(stream_payload); i++) {
+        stream_payload[i] = (uint8_t)(i * 7 + 3);
+    }
+    ring_probe(bench, there);
+    ring_sizes(bench, there);
+    ring_growth(bench, there);
     return true;
 }

@@ -6,9 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TRANSPORT_RING_BYTES 262144u
-#define TRANSPORT_LARGEST    65000u
-#define TRANSPORT_BATCH      32u
+#define TRANSPORT_LARGEST 65000u
+#define TRANSPORT_BATCH   32u
+#define TRANSPORT_MOST    128u /* The largest batch. */
+
+/* Of each ring that is made from now on: its data's bytes, and packets in a batch. */
+extern uint32_t transport_ring_bytes;
+extern uint32_t transport_batch;
 
 /* In memory that both processes share; each end of it is used by one of them. */
 struct transport;
@@ -21,7 +25,7 @@ struct transport_kind {
     void (*free)(struct transport *self);
     /* Send and receive @count packets of @bytes; spin while the ring is full, or empty. */
     void (*send)(struct transport *self, const uint8_t *payload, uint32_t bytes, uint64_t count);
-    /* Returns a sum over what has come: all bytes of packets that are copied, if @check. */
+    /* Returns a sum over what has come: all bytes of all packets, if @check. */
     uint64_t (*receive)(struct transport *self, uint32_t bytes, uint64_t count, bool check);
 };
 
@@ -29,8 +33,10 @@ enum {
     TRANSPORT_OURS,       /* Committed packet by packet. */
     TRANSPORT_OURS_BATCH, /* In batches of 32 packets, or an eighth of the ring. */
     TRANSPORT_OURS_VIEW,  /* And read in place: a word of each line. */
+    TRANSPORT_BARE,       /* The same bytes copied in and out, without any ring: a floor. */
     TRANSPORT_DPDK,       /* librte_bus_vmbus, if it is installed. */
-    TRANSPORT_CK, /* Concurrency Kit's ring of pointers, if it was there when we were built. */
+    TRANSPORT_CK,  /* Concurrency Kit's ring of pointers, if it was there when we were built. */
+    TRANSPORT_RTE, /* DPDK's ring of pointers, if librte_ring is installed. */
     TRANSPORTS
 };
 
