@@ -307,7 +307,6 @@ void vmbi_leave_poll(struct vmb_guest *guest)
         }
     }
     guest->shares_lost |= guest->gpadls != NULL;
-    vmbi_gpadls_forget(guest);
     for (index = 0; index < PART_COUNT; index++) {
         if (guest->parts[index] != NULL && guest->parts[index]->forget != NULL) {
             guest->parts[index]->forget(guest);

@@ -10,16 +10,6 @@
 /* A GPADL's data is counted in bytes by a 16-bit number. */
 #define GPADL_MAX_WORDS (0xFFFFu / 8u)
 
-struct vmb_gpadl *vmbi_gpadl_by_handle(struct vmb_guest *guest, uint32_t handle)
-{
-    struct vmb_gpadl *gpadl = guest->gpadls;
-
-    while (gpadl != NULL && gpadl->handle != handle) {
-        gpadl = gpadl->next;
-    }
-    return gpadl;
-}
-
 static void gpadl_unlink(struct vmb_guest *guest, struct vmb_gpadl *gpadl)
 {
     struct vmb_gpadl **link = &guest->gpadls;
@@ -82,6 +72,145 @@ static uint32_t gpadl_count_words(const struct vmb_gpadl_range *ranges, uint32_t
     return words;
 }
 
+static void gpadl_describe(const struct vmb_gpadl *gpadl, struct gpadl_words *out_words)
+{
+    out_words->relid = gpadl->channel->relid;
+    out_words->handle = gpadl->handle;
+    out_words->ranges = gpadl->ranges;
+    out_words->range_count = gpadl->range_count;
+    out_words->total = gpadl->words_total;
+    out_words->sent = gpadl->post.words_sent;
+}
+
+static void gpadl_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message)
+{
+    const struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
+    struct gpadl_words words;
+
+    (void)guest;
+    if (gpadl->state == GPADL_REVOKING) {
+        message->number = VMB_MSG_GPADL_TEARDOWN;
+        message->u.gpadl_teardown.relid = gpadl->channel->relid;
+        message->u.gpadl_teardown.gpadl = gpadl->handle;
+    } else {
+        gpadl_describe(gpadl, &words);
+        vmbi_gpadl_words_build(&words, message);
+    }
+}
+
+static void gpadl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
+{
+    struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
+    bool revoking = gpadl->state == GPADL_REVOKING;
+    struct gpadl_words words;
+
+    if (status != VMB_OK) {
+        /* Without all of its data the host never uses it: the memory is ours. */
+        gpadl_gone(gpadl, revoking ? VMB_ERR_STILL_SHARED : status);
+        return;
+    }
+    if (!revoking) {
+        gpadl_describe(gpadl, &words);
+        post->words_sent = vmbi_gpadl_words_next(&words);
+        if (post->words_sent < gpadl->words_total) {
+            vmbi_post_first(guest, post, PART_GPADL); /* What it says is one sequence. */
+            return;
+        }
+    }
+    vmbi_gpadl_move(gpadl, revoking ? GPADL_REVOKED : GPADL_ASKED);
+    gpadl->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+}
+
+static void gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_created *created)
+{
+    struct vmb_gpadl *gpadl = vmbi_gpadl_by_handle(guest, created->gpadl);
+    bool refused = created->status != VMB_NTSTATUS_SUCCESS;
+    struct vmb_channel *channel;
+
+    if (gpadl == NULL || gpadl->channel->relid != created->relid ||
+        (gpadl->state != GPADL_ASKED && !(gpadl->state == GPADL_TELLING && refused))) {
+        vmbi_unexpected(guest, VMB_MSG_GPADL_CREATED, created->relid);
+        return;
+    }
+    channel = gpadl->channel;
+    gpadl->deadline_ns = VMB_NEVER;
+    if (refused) {
+        vmbi_post_cancel(guest, &gpadl->post); /* Before it had heard everything. */
+        channel->host_status = created->status;
+        gpadl_gone(gpadl, channel->rescinded ? VMB_ERR_GONE : VMB_ERR_REFUSED);
+        return;
+    }
+    vmbi_gpadl_move(gpadl, GPADL_READY);
+    gpadl_tell(gpadl, VMB_OK);
+}
+
+static void gpadl_on_answer(struct vmb_guest *guest, const struct vmb_message *message)
+{
+    struct vmb_gpadl *gpadl;
+
+    if (message->number == VMB_MSG_GPADL_CREATED) {
+        gpadl_created(guest, &message->u.gpadl_created);
+        return;
+    }
+    gpadl = vmbi_gpadl_by_handle(guest, message->u.gpadl_torndown.gpadl);
+    if (gpadl == NULL || gpadl->state != GPADL_REVOKED) {
+        vmbi_unexpected(guest, message->number, message->u.gpadl_torndown.gpadl);
+        return;
+    }
+    gpadl_gone(gpadl, VMB_OK);
+}
+
+/*
+ * The host did not answer in time. One that was being created may still be accepted later, so it
+ * stays and can be torn down; one that was being torn down stays with the host for good.
+ */
+static void gpadl_timed_out(struct vmb_gpadl *gpadl)
+{
+    gpadl->channel->guest->counters.requests_timed_out++;
+    gpadl->deadline_ns = VMB_NEVER;
+    if (gpadl->state == GPADL_REVOKED) {
+        gpadl_gone(gpadl, VMB_ERR_STILL_SHARED);
+        return;
+    }
+    vmbi_gpadl_move(gpadl, GPADL_READY);
+    gpadl_tell(gpadl, VMB_ERR_TIMEOUT);
+}
+
+static uint64_t gpadl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)
+{
+    struct vmb_gpadl *gpadl = guest->gpadls;
+
+    while (gpadl != NULL) {
+        struct vmb_gpadl *next = gpadl->next;
+
+        if (gpadl->deadline_ns <= now_ns) {
+            gpadl_timed_out(gpadl);
+            next = guest->gpadls; /* The owner may have changed the list. */
+        } else if (gpadl->deadline_ns < earliest_ns) {
+            earliest_ns = gpadl->deadline_ns;
+        }
+        gpadl = next;
+    }
+    return earliest_ns;
+}
+
+/* The bus is gone, and every handle with it. Those who wait are told; the others are not asked. */
+static void gpadl_forget(struct vmb_guest *guest)
+{
+    while (guest->gpadls != NULL) {
+        vmbi_post_cancel(guest, &guest->gpadls->post);
+        gpadl_gone(guest->gpadls, VMB_ERR_GONE);
+    }
+}
+
+static const struct guest_part gpadl_part = {
+    .on_answer = gpadl_on_answer,
+    .build = gpadl_build,
+    .posted = gpadl_posted,
+    .timeouts = gpadl_timeouts,
+    .forget = gpadl_forget,
+};
+
 vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
                              const struct vmb_gpadl_range *ranges, uint32_t range_count,
                              vmb_gpadl_done done, void *done_context)
@@ -92,6 +221,7 @@ vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpad
     if (words == 0) {
         return VMB_ERR_INVALID_ARGUMENT;
     }
+    guest->parts[PART_GPADL] = &gpadl_part;
     vmb_memset(gpadl, 0, sizeof(*gpadl));
     gpadl->handle = vmbi_gpadl_new_handle(guest, channel->relid);
     vmbi_gpadl_move(gpadl, GPADL_TELLING);
@@ -105,7 +235,7 @@ vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpad
     gpadl->next = guest->gpadls;
     guest->gpadls = gpadl;
     channel->gpadl_count++;
-    vmbi_post_queue(guest, &gpadl->post, POST_GPADL);
+    vmbi_post_queue(guest, &gpadl->post, PART_GPADL);
     return VMB_OK;
 }
 
@@ -139,147 +269,6 @@ vmb_status vmb_channel_gpadl_teardown(struct vmb_gpadl *gpadl, vmb_gpadl_done do
     vmbi_gpadl_move(gpadl, GPADL_REVOKING);
     gpadl->done = done;
     gpadl->done_context = done_context;
-    vmbi_post_queue(gpadl->channel->guest, &gpadl->post, POST_GPADL_TEARDOWN);
+    vmbi_post_queue(gpadl->channel->guest, &gpadl->post, PART_GPADL);
     return VMB_OK;
-}
-
-static void gpadl_describe(const struct vmb_gpadl *gpadl, struct gpadl_words *out_words)
-{
-    out_words->relid = gpadl->channel->relid;
-    out_words->handle = gpadl->handle;
-    out_words->ranges = gpadl->ranges;
-    out_words->range_count = gpadl->range_count;
-    out_words->total = gpadl->words_total;
-    out_words->sent = gpadl->post.words_sent;
-}
-
-void vmbi_gpadl_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message)
-{
-    const struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
-    struct gpadl_words words;
-
-    (void)guest;
-
-    gpadl_describe(gpadl, &words);
-    vmbi_gpadl_words_build(&words, message);
-}
-
-void vmbi_gpadl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
-{
-    struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
-    struct gpadl_words words;
-
-    if (status != VMB_OK) {
-        /* Without all of its data the host never uses it: the memory is ours. */
-        gpadl_gone(gpadl, status);
-        return;
-    }
-    gpadl_describe(gpadl, &words);
-    post->words_sent = vmbi_gpadl_words_next(&words);
-    if (post->words_sent < gpadl->words_total) {
-        vmbi_post_first(guest, post, POST_GPADL); /* What it says is one sequence. */
-        return;
-    }
-    vmbi_gpadl_move(gpadl, GPADL_ASKED);
-    gpadl->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
-}
-
-void vmbi_gpadl_teardown_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
-{
-    struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
-
-    if (status != VMB_OK) {
-        gpadl_gone(gpadl, VMB_ERR_STILL_SHARED);
-        return;
-    }
-    vmbi_gpadl_move(gpadl, GPADL_REVOKED);
-    gpadl->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
-}
-
-void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_message *message)
-{
-    const struct vmb_msg_gpadl_created *created = &message->u.gpadl_created;
-    struct vmb_channel *channel = vmbi_rings_by_handle(guest, created->gpadl);
-    struct vmb_gpadl *gpadl = vmbi_gpadl_by_handle(guest, created->gpadl);
-
-    if (channel != NULL) {
-        vmbi_rings_created(channel, created);
-        return;
-    }
-    if (gpadl == NULL || gpadl->channel->relid != created->relid ||
-        (gpadl->state != GPADL_ASKED &&
-         !(gpadl->state == GPADL_TELLING && created->status != VMB_NTSTATUS_SUCCESS))) {
-        vmbi_unexpected(guest, message->number, created->relid);
-        return;
-    }
-    channel = gpadl->channel;
-    gpadl->deadline_ns = VMB_NEVER;
-    if (created->status != VMB_NTSTATUS_SUCCESS) {
-        vmbi_post_cancel(guest, &gpadl->post); /* Refused before it had heard everything. */
-        channel->host_status = created->status;
-        gpadl_gone(gpadl, channel->rescinded ? VMB_ERR_GONE : VMB_ERR_REFUSED);
-        return;
-    }
-    vmbi_gpadl_move(gpadl, GPADL_READY);
-    gpadl_tell(gpadl, VMB_OK);
-}
-
-void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_message *message)
-{
-    uint32_t handle = message->u.gpadl_torndown.gpadl;
-    struct vmb_channel *channel = vmbi_rings_by_handle(guest, handle);
-    struct vmb_gpadl *gpadl = vmbi_gpadl_by_handle(guest, handle);
-
-    if (channel != NULL) {
-        vmbi_rings_torndown(channel);
-        return;
-    }
-    if (gpadl == NULL || gpadl->state != GPADL_REVOKED) {
-        vmbi_unexpected(guest, message->number, handle);
-        return;
-    }
-    gpadl_gone(gpadl, VMB_OK);
-}
-
-/*
- * The host did not answer in time. One that was being created may still be accepted later, so it
- * stays and can be torn down; one that was being torn down stays with the host for good.
- */
-static void gpadl_timed_out(struct vmb_gpadl *gpadl)
-{
-    gpadl->channel->guest->counters.requests_timed_out++;
-    gpadl->deadline_ns = VMB_NEVER;
-    if (gpadl->state == GPADL_REVOKED) {
-        gpadl_gone(gpadl, VMB_ERR_STILL_SHARED);
-        return;
-    }
-    vmbi_gpadl_move(gpadl, GPADL_READY);
-    gpadl_tell(gpadl, VMB_ERR_TIMEOUT);
-}
-
-uint64_t vmbi_gpadl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)
-{
-    struct vmb_gpadl *gpadl = guest->gpadls;
-
-    while (gpadl != NULL) {
-        struct vmb_gpadl *next = gpadl->next;
-
-        if (gpadl->deadline_ns <= now_ns) {
-            gpadl_timed_out(gpadl);
-            next = guest->gpadls; /* The owner may have changed the list. */
-        } else if (gpadl->deadline_ns < earliest_ns) {
-            earliest_ns = gpadl->deadline_ns;
-        }
-        gpadl = next;
-    }
-    return earliest_ns;
-}
-
-/* The bus is gone, and every handle with it. Those who wait are told; the others are not asked. */
-void vmbi_gpadls_forget(struct vmb_guest *guest)
-{
-    while (guest->gpadls != NULL) {
-        vmbi_post_cancel(guest, &guest->gpadls->post);
-        gpadl_gone(guest->gpadls, VMB_ERR_GONE);
-    }
 }

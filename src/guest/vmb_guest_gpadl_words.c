@@ -12,6 +12,16 @@
 #define WORDS_FIRST_TURN 0x20u
 #define WORDS_END_TURN   (UINT32_MAX / VMB_RELID_COUNT)
 
+struct vmb_gpadl *vmbi_gpadl_by_handle(struct vmb_guest *guest, uint32_t handle)
+{
+    struct vmb_gpadl *gpadl = guest->gpadls;
+
+    while (gpadl != NULL && gpadl->handle != handle) {
+        gpadl = gpadl->next;
+    }
+    return gpadl;
+}
+
 uint32_t vmbi_gpadl_new_handle(struct vmb_guest *guest, uint32_t relid)
 {
     uint32_t handle;

@@ -83,16 +83,6 @@ static void outbox_name_rings(struct vmb_guest *guest, struct vmb_post *post,
     message->u.gpadl_teardown.gpadl = channel->ring_handle;
 }
 
-static void outbox_name_gpadl(struct vmb_guest *guest, struct vmb_post *post,
-                              struct vmb_message *message)
-{
-    const struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
-
-    (void)guest;
-    message->u.gpadl_teardown.relid = gpadl->channel->relid;
-    message->u.gpadl_teardown.gpadl = gpadl->handle;
-}
-
 /* What the core has to say: write it down; know that it is on its way, or never will be. */
 struct outbox_kind {
     uint32_t number; /* If there is but one. */
@@ -110,8 +100,6 @@ static const struct outbox_kind outbox_kinds[] = {
     {VMB_MSG_RELID_RELEASED, outbox_name_relid, vmbi_release_posted},
     {0, vmbi_rings_build, vmbi_rings_posted},
     {VMB_MSG_GPADL_TEARDOWN, outbox_name_rings, vmbi_rings_teardown_posted},
-    {0, vmbi_gpadl_build, vmbi_gpadl_posted},
-    {VMB_MSG_GPADL_TEARDOWN, outbox_name_gpadl, vmbi_gpadl_teardown_posted},
 };
 
 static void outbox_build(struct vmb_guest *guest, struct vmb_post *post,

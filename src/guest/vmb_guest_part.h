@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parts of a guest that not every guest has: moving channels to other VPs, sockets asked of the
- * host, moving monitor pages, pausing, sleeping, stopping VPs. The core names none of them. A part
+ * Parts of a guest that not every guest has: memory for devices, moving channels to other VPs,
+ * sockets asked of the host, moving monitor pages, pausing, sleeping, stopping VPs. The core names
+ * none of them. A part
  * hangs itself in when the first of its public functions is called, so a kernel that calls none
  * does not link it; until then the core behaves as if the protocol had no such messages.
  */
@@ -13,7 +14,8 @@
 
 /* Which part; also the kind of what it has in the outbox. */
 enum guest_part_index {
-    PART_MODIFY = 0,
+    PART_GPADL = 0,
+    PART_MODIFY,
     PART_TL_CONNECT,
     PART_MONITORS,
     PART_PAUSE,
@@ -21,7 +23,7 @@ enum guest_part_index {
 };
 
 struct guest_part {
-    /* The number of the message with which the host answers. */
+    /* The number of the message with which the host answers; 0: the core knows better. */
     uint32_t answer;
     void (*on_answer)(struct vmb_guest *guest, const struct vmb_message *message);
     /* Write down what a post of the part has to say. */

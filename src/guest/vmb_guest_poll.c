@@ -228,7 +228,6 @@ static void poll_deadlines(struct vmb_guest *guest)
     guest->earliest_deadline_ns = VMB_NEVER; /* Waits that begin meanwhile lower it again. */
     earliest_ns = poll_bus_timeouts(guest, now_ns);
     earliest_ns = poll_channel_timeouts(guest, now_ns, earliest_ns);
-    earliest_ns = vmbi_gpadl_timeouts(guest, now_ns, earliest_ns);
     for (part = 0; part < PART_COUNT; part++) {
         if (guest->parts[part] != NULL && guest->parts[part]->timeouts != NULL) {
             earliest_ns = guest->parts[part]->timeouts(guest, now_ns, earliest_ns);

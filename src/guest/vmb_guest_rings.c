@@ -147,18 +147,34 @@ void vmbi_rings_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_statu
     }
 }
 
-void vmbi_rings_created(struct vmb_channel *channel, const struct vmb_msg_gpadl_created *created)
+/* About a GPADL that is not of rings: a device's? */
+static void rings_not_ours(struct vmb_guest *guest, const struct vmb_message *message)
 {
+    if (guest->parts[PART_GPADL] != NULL) {
+        guest->parts[PART_GPADL]->on_answer(guest, message);
+    } else {
+        vmbi_unexpected(guest, message->number, 0);
+    }
+}
+
+void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_message *message)
+{
+    const struct vmb_msg_gpadl_created *created = &message->u.gpadl_created;
+    struct vmb_channel *channel = vmbi_rings_by_handle(guest, created->gpadl);
     bool refused = created->status != VMB_NTSTATUS_SUCCESS;
 
+    if (channel == NULL) {
+        rings_not_ours(guest, message);
+        return;
+    }
     if (channel->relid != created->relid || channel->phase != PHASE_OPEN_SHARING ||
         (channel->post.queued && !refused)) {
-        vmbi_unexpected(channel->guest, VMB_MSG_GPADL_CREATED, created->relid);
+        vmbi_unexpected(guest, message->number, created->relid);
         return;
     }
     channel->deadline_ns = VMB_NEVER;
     if (refused) {
-        vmbi_post_cancel(channel->guest, &channel->post); /* Before it had heard everything. */
+        vmbi_post_cancel(guest, &channel->post); /* Before it had heard everything. */
         channel->host_status = created->status;
         rings_not_shared(channel, VMB_ERR_REFUSED);
     } else {
@@ -195,10 +211,16 @@ void vmbi_rings_teardown_posted(struct vmb_guest *guest, struct vmb_post *post, 
     }
 }
 
-void vmbi_rings_torndown(struct vmb_channel *channel)
+void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_message *message)
 {
+    struct vmb_channel *channel = vmbi_rings_by_handle(guest, message->u.gpadl_torndown.gpadl);
+
+    if (channel == NULL) {
+        rings_not_ours(guest, message);
+        return;
+    }
     if (channel->phase != PHASE_CLOSE_UNSHARING || channel->post.queued) {
-        vmbi_unexpected(channel->guest, VMB_MSG_GPADL_TORNDOWN, channel->ring_handle);
+        vmbi_unexpected(guest, message->number, channel->ring_handle);
         return;
     }
     rings_back(channel, VMB_OK);

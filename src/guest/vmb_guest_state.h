@@ -45,9 +45,7 @@ enum post_kind {
     POST_CLOSE,
     POST_RELEASE,
     POST_RINGS,
-    POST_RINGS_TEARDOWN,
-    POST_GPADL,
-    POST_GPADL_TEARDOWN
+    POST_RINGS_TEARDOWN
 };
 
 enum bus_state {
@@ -394,10 +392,10 @@ struct vmb_channel *vmbi_rings_by_handle(struct vmb_guest *guest, uint32_t handl
 void vmbi_rings_share(struct vmb_channel *channel);
 void vmbi_rings_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message);
 void vmbi_rings_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
-void vmbi_rings_created(struct vmb_channel *channel, const struct vmb_msg_gpadl_created *created);
+void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_message *message);
 void vmbi_rings_unshare(struct vmb_channel *channel);
 void vmbi_rings_teardown_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
-void vmbi_rings_torndown(struct vmb_channel *channel);
+void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_message *message);
 void vmbi_rings_timeout(struct vmb_channel *channel);
 
 /* vmb_guest_open.c */
@@ -434,6 +432,7 @@ struct gpadl_words {
     uint32_t total;
     uint32_t sent;
 };
+struct vmb_gpadl *vmbi_gpadl_by_handle(struct vmb_guest *guest, uint32_t handle);
 uint32_t vmbi_gpadl_new_handle(struct vmb_guest *guest, uint32_t relid);
 /* What will have been said when the next message has. */
 uint16_t vmbi_gpadl_words_next(const struct gpadl_words *words);
@@ -443,14 +442,6 @@ void vmbi_gpadl_words_build(const struct gpadl_words *words, struct vmb_message 
 vmb_status vmbi_gpadl_create(struct vmb_channel *channel, struct vmb_gpadl *gpadl,
                              const struct vmb_gpadl_range *ranges, uint32_t range_count,
                              vmb_gpadl_done done, void *done_context);
-struct vmb_gpadl *vmbi_gpadl_by_handle(struct vmb_guest *guest, uint32_t handle);
-void vmbi_gpadl_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb_message *message);
-void vmbi_gpadl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
-void vmbi_gpadl_teardown_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
-void vmbi_on_gpadl_created(struct vmb_guest *guest, const struct vmb_message *message);
-void vmbi_on_gpadl_torndown(struct vmb_guest *guest, const struct vmb_message *message);
-uint64_t vmbi_gpadl_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns);
-void vmbi_gpadls_forget(struct vmb_guest *guest);
 
 /* vmb_guest_log.c */
 void vmbi_guest_log(struct vmb_guest *guest, enum vmb_log_level level, const char *text,
