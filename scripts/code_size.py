@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("base", "proto", "ring", "channel", "guest", "hv")
 # Of devices, of the host's end (saving too), and for people: no guest without drivers can call it.
 NOT_GUEST = re.compile(
-    r"vmb_(file_copy|ic|ic_bodies|kvp\w*|stor\w*|vss|pipe|\w+_print|hv_ports?\w*|hv_synic\w*|pack|ring_saved)$")
+    r"vmb_(file_copy|ic|ic_bodies|kvp\w*|stor\w*|vss|pipe|\w+_print|hv_ports?\w*|hv_synic\w*|text|pack|ring_saved)$")
 # As the kernel is compiled that scripts/check_freestanding.py plays.
 FLAGS = ("-std=c11 -Os -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only "
          "-fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections").split()

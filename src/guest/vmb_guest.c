@@ -156,6 +156,19 @@ struct vmb_channel *vmb_guest_next_channel(struct vmb_guest *guest, uint32_t *cu
     return NULL;
 }
 
+/* The next slot that is not free, from the first if @channel is NULL; whether it is mapped or not.
+ */
+struct vmb_channel *vmbi_channel_after(const struct vmb_guest *guest, struct vmb_channel *channel)
+{
+    struct vmb_channel *end = guest->channel_memory + guest->options.channel_limit;
+
+    channel = channel == NULL ? guest->channel_memory : channel + 1;
+    while (channel != end && channel->phase == PHASE_FREE) {
+        channel++;
+    }
+    return channel != end ? channel : NULL;
+}
+
 vmb_status vmb_guest_vp_counters(const struct vmb_guest *guest, uint32_t vp_index,
                                  struct vmb_vp_counters *out_counters)
 {

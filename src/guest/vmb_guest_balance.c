@@ -2,15 +2,7 @@
 /* Which VP for which channel: spreading at open, and moving by what was counted since. */
 #include <vmbus/balance.h>
 
-#include <vmbus/proto/guid.h>
-
 #include "guest/vmb_guest_state.h"
-
-static bool balance_same_device(const struct vmb_channel *left, const struct vmb_channel *right)
-{
-    return vmb_guid_equal(&left->offer.interface_guid, &right->offer.interface_guid) &&
-           vmb_guid_equal(&left->offer.instance_guid, &right->offer.instance_guid);
-}
 
 /* What speaks against a VP: the smaller the better, the first difference decides. */
 struct balance_cost {
@@ -31,7 +23,7 @@ static struct balance_cost balance_cost_of(struct vmb_guest *guest,
             continue;
         }
         cost.channels++;
-        cost.siblings += balance_same_device(other, channel) ? 1 : 0;
+        cost.siblings += vmbi_offer_same_device(&other->offer, &channel->offer) ? 1 : 0;
     }
     return cost;
 }

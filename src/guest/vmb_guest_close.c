@@ -5,7 +5,8 @@
  */
 #include "guest/vmb_guest_moves.h"
 
-static void close_tell(struct vmb_channel *channel, vmb_status status)
+/* The end of the request under way, if somebody waits for it. */
+void vmbi_channel_tell(struct vmb_channel *channel, vmb_status status)
 {
     vmb_channel_done done = channel->done;
 
@@ -57,7 +58,6 @@ void vmbi_modify_forget(struct vmb_channel *channel)
 {
     vmbi_post_cancel(channel->guest, &channel->post);
     channel->modify = MODIFY_NONE;
-    channel->done = NULL;
     channel->deadline_ns = VMB_NEVER;
 }
 
@@ -122,7 +122,7 @@ void vmbi_close_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_statu
         channel->ring_handle = 0;
         vmbi_rings_leave(channel, false);
         vmbi_channel_move(channel, PHASE_OFFERED);
-        close_tell(channel, VMB_ERR_STILL_SHARED);
+        vmbi_channel_tell(channel, VMB_ERR_STILL_SHARED);
         return;
     }
     vmbi_close_unshare(channel, channel->end_status);
@@ -136,7 +136,7 @@ void vmbi_close_unshared(struct vmb_channel *channel, vmb_status status)
     if (status != VMB_OK) {
         channel->end_status = VMB_ERR_STILL_SHARED;
     }
-    close_tell(channel, channel->end_status);
+    vmbi_channel_tell(channel, channel->end_status);
     if (channel->phase == PHASE_OFFERED && channel->rescinded) {
         vmbi_rescind_settled(channel);
     }
@@ -159,7 +159,7 @@ void vmbi_channel_drop(struct vmb_channel *channel)
     vmbi_post_cancel(guest, &channel->post);
     if (channel->modify != MODIFY_NONE) {
         channel->modify = MODIFY_NONE;
-        close_tell(channel, VMB_ERR_GONE); /* Of the move. */
+        vmbi_channel_tell(channel, VMB_ERR_GONE); /* Of the move. */
     }
     vmbi_gate_abandon(channel->gate);
     channel->deadline_ns = VMB_NEVER;
@@ -170,5 +170,5 @@ void vmbi_channel_drop(struct vmb_channel *channel)
     if (was_open && channel->driver->closed != NULL) {
         channel->driver->closed(channel->device, VMB_ERR_GONE);
     }
-    close_tell(channel, VMB_ERR_GONE);
+    vmbi_channel_tell(channel, VMB_ERR_GONE);
 }

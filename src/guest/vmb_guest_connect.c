@@ -162,7 +162,7 @@ void vmbi_contact_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_sta
         return;
     }
     guest->contact_doubtful = true; /* Until the host refuses, or confirms an Unload. */
-    guest->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+    guest->deadline_ns = vmbi_answer_deadline(guest);
 }
 
 /* Where monitored channels signal: in our page, or in the host's if it insists on its own. */
@@ -250,7 +250,7 @@ static void unload_tell(struct vmb_guest *guest, vmb_status status)
 
 vmb_status vmb_guest_unload(struct vmb_guest *guest)
 {
-    uint32_t index;
+    struct vmb_channel *channel = NULL;
 
     if (guest->state == BUS_DISCONNECTED && guest->suspended_version != 0) {
         guest->sleep->give_up(guest);
@@ -261,12 +261,8 @@ vmb_status vmb_guest_unload(struct vmb_guest *guest)
         return VMB_ERR_WRONG_STATE;
     }
     vmbi_bus_move(guest, BUS_LEAVING);
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        struct vmb_channel *channel = &guest->channel_memory[index];
-
-        if (channel->phase != PHASE_FREE) {
-            vmbi_channel_shut(channel);
-        }
+    while ((channel = vmbi_channel_after(guest, channel)) != NULL) {
+        vmbi_channel_shut(channel);
     }
     guest->leave_ticket = vmbi_grace_begin(&guest->grace);
     return VMB_OK;
@@ -275,17 +271,14 @@ vmb_status vmb_guest_unload(struct vmb_guest *guest)
 /* Channels whose handler is still owned by a VP or by a poller that has not rearmed yet. */
 static bool leave_is_quiet(struct vmb_guest *guest)
 {
-    uint32_t index;
+    struct vmb_channel *channel = NULL;
 
     if (!vmbi_grace_over(&guest->grace, guest->leave_ticket)) {
         return false;
     }
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        struct vmb_channel *channel = &guest->channel_memory[index];
-
+    while ((channel = vmbi_channel_after(guest, channel)) != NULL) {
         /* An opening holds its own gate: nobody is inside. */
-        if (channel->phase != PHASE_FREE && channel->phase != PHASE_OPEN_ASKING &&
-            !vmbi_gate_idle(channel->gate)) {
+        if (channel->phase != PHASE_OPEN_ASKING && !vmbi_gate_idle(channel->gate)) {
             return false;
         }
     }
@@ -295,16 +288,15 @@ static bool leave_is_quiet(struct vmb_guest *guest)
 /* No handler runs any more: end every wait, then say Unload, behind which nothing is sent. */
 void vmbi_leave_poll(struct vmb_guest *guest)
 {
+    struct vmb_channel *channel = NULL;
     uint32_t index;
 
     if (guest->state != BUS_LEAVING || !leave_is_quiet(guest)) {
         return;
     }
     vmbi_bus_move(guest, BUS_UNLOADING);
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        if (guest->channel_memory[index].phase != PHASE_FREE) {
-            vmbi_channel_drop(&guest->channel_memory[index]);
-        }
+    while ((channel = vmbi_channel_after(guest, channel)) != NULL) {
+        vmbi_channel_drop(channel);
     }
     guest->shares_lost |= guest->gpadls != NULL;
     for (index = 0; index < PART_COUNT; index++) {
@@ -321,7 +313,7 @@ void vmbi_leave_poll(struct vmb_guest *guest)
 static void unload_end(struct vmb_guest *guest, vmb_status status)
 {
     bool suspending = guest->suspending;
-    uint32_t index;
+    struct vmb_channel *channel = NULL;
 
     /* Server 2008 confirms nothing, and may look into the interrupt page once more. */
     guest->contact_doubtful = status != VMB_OK || guest->version < VMB_VERSION_1_1;
@@ -332,12 +324,7 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
     guest->deadline_ns = VMB_NEVER;
     guest->quiescing = NULL;
     contact_unshare(guest);
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        struct vmb_channel *channel = &guest->channel_memory[index];
-
-        if (channel->phase == PHASE_FREE) {
-            continue;
-        }
+    while ((channel = vmbi_channel_after(guest, channel)) != NULL) {
         vmbi_rings_leave(channel, status == VMB_OK);
         if (suspending) {
             guest->sleep->leave(channel);

@@ -34,17 +34,11 @@ static bool crash_look(struct vmb_guest *guest, uint32_t vp, bool paravisor)
 static vmb_status crash_say_unload(struct vmb_guest *guest)
 {
     struct vmb_message message;
-    uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
-    uint32_t byte_count = 0;
     vmb_status status;
 
     vmb_memset(&message, 0, sizeof(message));
     message.number = VMB_MSG_UNLOAD;
-    status = vmb_message_encode(&message, guest->version, guest->features, bytes, sizeof(bytes),
-                                &byte_count);
-    if (status == VMB_OK) {
-        status = vmbi_post_message(guest, guest->message_connection, bytes, byte_count);
-    }
+    status = vmbi_post_message(guest, guest->message_connection, &message);
     if (status == VMB_OK) {
         guest->crash_said = true;
     }

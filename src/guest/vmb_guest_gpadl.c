@@ -102,7 +102,6 @@ static void gpadl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_sta
 {
     struct vmb_gpadl *gpadl = VMBI_POST_OWNER(vmb_gpadl, post, post);
     bool revoking = gpadl->state == GPADL_REVOKING;
-    struct gpadl_words words;
 
     if (status != VMB_OK) {
         /* Without all of its data the host never uses it: the memory is ours. */
@@ -110,15 +109,14 @@ static void gpadl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_sta
         return;
     }
     if (!revoking) {
-        gpadl_describe(gpadl, &words);
-        post->words_sent = vmbi_gpadl_words_next(&words);
+        post->words_sent = vmbi_gpadl_words_next(gpadl->words_total, post->words_sent);
         if (post->words_sent < gpadl->words_total) {
             vmbi_post_first(guest, post, PART_GPADL); /* What it says is one sequence. */
             return;
         }
     }
     vmbi_gpadl_move(gpadl, revoking ? GPADL_REVOKED : GPADL_ASKED);
-    gpadl->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+    gpadl->deadline_ns = vmbi_answer_deadline(guest);
 }
 
 static void gpadl_created(struct vmb_guest *guest, const struct vmb_msg_gpadl_created *created)

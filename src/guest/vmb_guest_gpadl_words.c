@@ -36,12 +36,11 @@ uint32_t vmbi_gpadl_new_handle(struct vmb_guest *guest, uint32_t relid)
     return handle;
 }
 
-uint16_t vmbi_gpadl_words_next(const struct gpadl_words *words)
+uint16_t vmbi_gpadl_words_next(uint32_t total, uint32_t sent)
 {
-    uint32_t limit = words->sent == 0 ? VMB_GPADL_HEADER_WORDS : VMB_GPADL_BODY_WORDS;
-    uint32_t left = words->total - words->sent;
+    uint32_t limit = sent == 0 ? VMB_GPADL_HEADER_WORDS : VMB_GPADL_BODY_WORDS;
 
-    return (uint16_t)(words->sent + (left < limit ? left : limit));
+    return (uint16_t)(total - sent < limit ? total : sent + limit);
 }
 
 static uint32_t words_pages(const struct vmb_gpadl_range *range)
@@ -62,7 +61,7 @@ static uint64_t words_word(const struct vmb_gpadl_range *range, uint32_t positio
 static uint32_t words_fill(const struct gpadl_words *words, uint64_t *out_words)
 {
     const struct vmb_gpadl_range *range = words->ranges;
-    uint32_t count = vmbi_gpadl_words_next(words) - words->sent;
+    uint32_t count = vmbi_gpadl_words_next(words->total, words->sent) - words->sent;
     uint32_t position = words->sent;
     uint32_t index;
 

@@ -25,8 +25,6 @@ void vmbi_channel_settle_at(struct vmb_channel *channel)
 
 static void modify_end(struct vmb_channel *channel, vmb_status status)
 {
-    vmb_channel_done done = channel->done;
-
     vmbi_modify_forget(channel);
     if (status == VMB_OK) {
         /* Without an answer nobody knows when the host is done with the old VP. */
@@ -37,21 +35,14 @@ static void modify_end(struct vmb_channel *channel, vmb_status status)
         channel->retargets++;
         vmbi_channel_settle_at(channel);
     }
-    if (done != NULL) {
-        done(channel->done_context, channel, status);
-    }
+    vmbi_channel_tell(channel, status);
 }
 
 static void modify_timeout(struct vmb_channel *channel)
 {
-    vmb_channel_done done = channel->done;
-
     channel->modify = MODIFY_LATE;
-    channel->done = NULL;
     channel->deadline_ns = VMB_NEVER;
-    if (done != NULL) {
-        done(channel->done_context, channel, VMB_ERR_TIMEOUT);
-    }
+    vmbi_channel_tell(channel, VMB_ERR_TIMEOUT);
 }
 
 static void modify_build(struct vmb_guest *guest, struct vmb_post *post,
@@ -74,7 +65,7 @@ static void modify_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_st
         return;
     }
     channel->modify = MODIFY_ASKED;
-    channel->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+    channel->deadline_ns = vmbi_answer_deadline(guest);
 }
 
 static void modify_on_response(struct vmb_guest *guest, const struct vmb_message *message)

@@ -110,7 +110,7 @@ static void monitor_move_posted(struct vmb_guest *guest, struct vmb_post *post, 
         monitor_move_end(guest, status);
         return;
     }
-    guest->move_deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+    guest->move_deadline_ns = vmbi_answer_deadline(guest);
 }
 
 static void monitor_on_moved(struct vmb_guest *guest, const struct vmb_message *message)

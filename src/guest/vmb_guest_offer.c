@@ -4,6 +4,12 @@
 
 #include <vmbus/proto/guid.h>
 
+bool vmbi_offer_same_device(const struct vmb_msg_offer *left, const struct vmb_msg_offer *right)
+{
+    return vmb_guid_equal(&left->interface_guid, &right->interface_guid) &&
+           vmb_guid_equal(&left->instance_guid, &right->instance_guid);
+}
+
 struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel)
 {
     uint32_t cursor = 0;
@@ -14,8 +20,7 @@ struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel)
     }
     while ((other = vmb_guest_next_channel(channel->guest, &cursor)) != NULL) {
         if (other->offer.subchannel_index == 0 &&
-            vmb_guid_equal(&other->offer.interface_guid, &channel->offer.interface_guid) &&
-            vmb_guid_equal(&other->offer.instance_guid, &channel->offer.instance_guid)) {
+            vmbi_offer_same_device(&other->offer, &channel->offer)) {
             return other;
         }
     }

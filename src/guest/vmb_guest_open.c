@@ -25,16 +25,6 @@ static uint32_t open_pages(uint32_t wished, uint32_t of_driver)
     return of_driver != 0 ? of_driver : OPEN_DEFAULT_PAGES;
 }
 
-static void open_tell(struct vmb_channel *channel, vmb_status status)
-{
-    vmb_channel_done done = channel->done;
-
-    channel->done = NULL;
-    if (done != NULL) {
-        done(channel->done_context, channel, status);
-    }
-}
-
 /* Tell the host that there is something for it. Any context in which the endpoint is used. */
 static void open_ring_doorbell(void *context)
 {
@@ -59,7 +49,7 @@ static void open_ring_doorbell(void *context)
 static void open_failed(struct vmb_channel *channel, vmb_status status)
 {
     vmbi_channel_move(channel, PHASE_OFFERED);
-    open_tell(channel, status);
+    vmbi_channel_tell(channel, status);
     if (channel->phase == PHASE_OFFERED && channel->rescinded) {
         vmbi_rescind_settled(channel);
     }
@@ -174,7 +164,7 @@ void vmbi_open_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status
         return;
     }
     channel->open_id = guest->next_open_id++;
-    channel->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+    channel->deadline_ns = vmbi_answer_deadline(guest);
 }
 
 /*

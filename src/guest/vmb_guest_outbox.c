@@ -150,17 +150,9 @@ static uint32_t outbox_connection(const struct vmb_guest *guest, const struct vm
 static vmb_status outbox_post(struct vmb_guest *guest, struct vmb_post *post)
 {
     struct vmb_message message;
-    uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
-    uint32_t byte_count = 0;
-    vmb_status status;
 
     outbox_build(guest, post, &message);
-    status = vmb_message_encode(&message, guest->version, guest->features, bytes, sizeof(bytes),
-                                &byte_count);
-    if (status != VMB_OK) {
-        return status;
-    }
-    return vmbi_post_message(guest, outbox_connection(guest, post), bytes, byte_count);
+    return vmbi_post_message(guest, outbox_connection(guest, post), &message);
 }
 
 /* The host sends nothing and so is asked nothing, until the pause ends or the bus is left. */

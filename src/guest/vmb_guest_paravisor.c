@@ -69,12 +69,19 @@ bool vmb_channel_pinned(const struct vmb_channel *channel)
            (channel->offer.flags & VMB_OFFER_PINNED_MEMORY) != 0;
 }
 
-vmb_status vmbi_post_message(struct vmb_guest *guest, uint32_t connection_id, const void *message,
-                             uint32_t message_bytes)
+vmb_status vmbi_post_message(struct vmb_guest *guest, uint32_t connection_id,
+                             const struct vmb_message *message)
 {
     const struct vmb_guest_platform *calls = vmbi_calls(guest, vmbi_has_paravisor(guest));
+    uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
+    uint32_t byte_count = 0;
+    vmb_status status = vmb_message_encode(message, guest->version, guest->features, bytes,
+                                           sizeof(bytes), &byte_count);
 
-    return calls->post_message(calls->context, connection_id, message, message_bytes);
+    if (status != VMB_OK) {
+        return status;
+    }
+    return calls->post_message(calls->context, connection_id, bytes, byte_count);
 }
 
 /* Where there are none, @out_pages has no base. */

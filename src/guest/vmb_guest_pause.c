@@ -31,7 +31,7 @@ static void pause_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_sta
     } else {
         /* A paused host takes nothing but Resume and Unload: what is behind us waits. */
         guest->pause = PAUSE_HELD;
-        guest->pause_deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+        guest->pause_deadline_ns = vmbi_answer_deadline(guest);
     }
 }
 

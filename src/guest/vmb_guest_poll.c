@@ -20,6 +20,12 @@ uint64_t vmbi_deadline(struct vmb_guest *guest, uint64_t timeout_ns)
     return deadline_ns;
 }
 
+/* When the host should have answered what has just been posted. */
+uint64_t vmbi_answer_deadline(struct vmb_guest *guest)
+{
+    return vmbi_deadline(guest, guest->options.request_timeout_ns);
+}
+
 /* A message that nobody waits for: a peer's mistake, or an answer that came too late. */
 void vmbi_unexpected(struct vmb_guest *guest, uint32_t number, uint32_t relid)
 {
@@ -188,14 +194,9 @@ static uint64_t poll_bus_timeouts(struct vmb_guest *guest, uint64_t now_ns)
 static uint64_t poll_channel_timeouts(struct vmb_guest *guest, uint64_t now_ns,
                                       uint64_t earliest_ns)
 {
-    uint32_t index;
+    struct vmb_channel *channel = NULL;
 
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        struct vmb_channel *channel = &guest->channel_memory[index];
-
-        if (channel->phase == PHASE_FREE) {
-            continue;
-        }
+    while ((channel = vmbi_channel_after(guest, channel)) != NULL) {
         if (channel->deadline_ns <= now_ns) {
             guest->counters.requests_timed_out++;
             if (channel->phase == PHASE_OPEN_ASKING) {

@@ -89,6 +89,12 @@ void vmbi_rings_share(struct vmb_channel *channel)
     vmbi_post_queue(channel->guest, &channel->post, POST_RINGS);
 }
 
+/* One range's head, and its pages. */
+static uint32_t rings_words(const struct vmb_channel *channel)
+{
+    return 1 + rings_page_count(channel);
+}
+
 static void rings_describe(const struct vmb_channel *channel, struct vmb_gpadl_range *out_range,
                            struct gpadl_words *out_words)
 {
@@ -100,7 +106,7 @@ static void rings_describe(const struct vmb_channel *channel, struct vmb_gpadl_r
     out_words->handle = channel->ring_handle;
     out_words->ranges = out_range;
     out_words->range_count = 1;
-    out_words->total = 1 + rings_page_count(channel);
+    out_words->total = rings_words(channel);
     out_words->sent = channel->post.words_sent;
 }
 
@@ -117,8 +123,7 @@ void vmbi_rings_build(struct vmb_guest *guest, struct vmb_post *post, struct vmb
 
 static void rings_await(struct vmb_channel *channel)
 {
-    channel->deadline_ns =
-        vmbi_deadline(channel->guest, channel->guest->options.request_timeout_ns);
+    channel->deadline_ns = vmbi_answer_deadline(channel->guest);
 }
 
 /* The host does not know them: without all of the data it never used them. */
@@ -131,16 +136,14 @@ static void rings_not_shared(struct vmb_channel *channel, vmb_status status)
 void vmbi_rings_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
     struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, post);
-    struct vmb_gpadl_range range;
-    struct gpadl_words words;
+    uint32_t total = rings_words(channel);
 
     if (status != VMB_OK) {
         rings_not_shared(channel, status);
         return;
     }
-    rings_describe(channel, &range, &words);
-    post->words_sent = vmbi_gpadl_words_next(&words);
-    if (post->words_sent < words.total) {
+    post->words_sent = vmbi_gpadl_words_next(total, post->words_sent);
+    if (post->words_sent < total) {
         vmbi_post_first(guest, post, POST_RINGS); /* What it says is one sequence. */
     } else {
         rings_await(channel);

@@ -304,6 +304,9 @@ struct vmb_guest {
     struct vmb_guest_counters counters;
 };
 
+/* vmb_guest.c */
+struct vmb_channel *vmbi_channel_after(const struct vmb_guest *guest, struct vmb_channel *channel);
+
 /* vmb_guest_relids.c */
 void vmbi_relid_map(struct vmb_guest *guest, struct vmb_channel *channel);
 void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel);
@@ -347,6 +350,7 @@ void vmbi_leave_poll(struct vmb_guest *guest);
 void vmbi_bus_timeout(struct vmb_guest *guest);
 
 /* vmb_guest_offer.c */
+bool vmbi_offer_same_device(const struct vmb_msg_offer *left, const struct vmb_msg_offer *right);
 void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_message *message);
 void vmbi_on_rescind(struct vmb_guest *guest, const struct vmb_message *message);
 void vmbi_rescind_settled(struct vmb_channel *channel);
@@ -376,8 +380,8 @@ VMB_INLINE void vmbi_end_of_message(struct vmb_guest *guest, uint32_t vp, bool p
     calls->end_of_message(calls->context, vp);
 }
 bool vmbi_paravisor_offer(struct vmb_channel *channel);
-vmb_status vmbi_post_message(struct vmb_guest *guest, uint32_t connection_id, const void *message,
-                             uint32_t message_bytes);
+vmb_status vmbi_post_message(struct vmb_guest *guest, uint32_t connection_id,
+                             const struct vmb_message *message);
 vmb_status vmbi_pages_share(struct vmb_guest *guest, bool of_paravisor, uint32_t page_count,
                             struct vmb_pages *out_pages);
 void vmbi_pages_leave(struct vmb_guest *guest, bool of_paravisor, struct vmb_pages *pages,
@@ -407,6 +411,7 @@ void vmbi_open_rescinded(struct vmb_channel *channel);
 void vmbi_open_timeout(struct vmb_channel *channel);
 
 /* vmb_guest_close.c */
+void vmbi_channel_tell(struct vmb_channel *channel, vmb_status status);
 void vmbi_channel_shut(struct vmb_channel *channel);
 void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason, vmb_channel_done done,
                       void *done_context);
@@ -434,8 +439,8 @@ struct gpadl_words {
 };
 struct vmb_gpadl *vmbi_gpadl_by_handle(struct vmb_guest *guest, uint32_t handle);
 uint32_t vmbi_gpadl_new_handle(struct vmb_guest *guest, uint32_t relid);
-/* What will have been said when the next message has. */
-uint16_t vmbi_gpadl_words_next(const struct gpadl_words *words);
+/* What of @total words will have been said when the message behind @sent of them has. */
+uint16_t vmbi_gpadl_words_next(uint32_t total, uint32_t sent);
 void vmbi_gpadl_words_build(const struct gpadl_words *words, struct vmb_message *message);
 
 /* vmb_guest_gpadl.c */
@@ -449,6 +454,7 @@ void vmbi_guest_log(struct vmb_guest *guest, enum vmb_log_level level, const cha
 
 /* vmb_guest_poll.c */
 uint64_t vmbi_deadline(struct vmb_guest *guest, uint64_t timeout_ns);
+uint64_t vmbi_answer_deadline(struct vmb_guest *guest);
 void vmbi_unexpected(struct vmb_guest *guest, uint32_t number, uint32_t relid);
 
 #endif /* VMB_GUEST_STATE_H */

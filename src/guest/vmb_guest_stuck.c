@@ -51,11 +51,7 @@ static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *re
 
         running = !section_empty(&borrower->dispatching);
     }
-    if (running ||
-        vmb_ring_inspect(endpoint->rx.control, endpoint->rx.data_bytes, &report->inbound) !=
-            VMB_OK ||
-        vmb_ring_inspect(endpoint->tx.control, endpoint->tx.data_bytes, &report->outbound) !=
-            VMB_OK) {
+    if (running || vmb_endpoint_inspect(endpoint, &report->outbound, &report->inbound) != VMB_OK) {
         channel->stuck_seen = false; /* Somebody is at it, or the peer has broken the ring. */
         return false;
     }

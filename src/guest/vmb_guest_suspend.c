@@ -2,8 +2,6 @@
 /* Hibernation: leave the bus, keep the devices, find them again under other relids (R11). */
 #include <vmbus/power.h>
 
-#include <vmbus/proto/guid.h>
-
 #include "guest/vmb_guest_moves.h"
 
 /* Only the primary channel of a device that the host knows by name comes back. */
@@ -42,18 +40,13 @@ static void suspend_leave(struct vmb_channel *channel)
 /* The channel of a device that slept with us. */
 static struct vmb_channel *suspend_find(struct vmb_guest *guest, const struct vmb_msg_offer *offer)
 {
-    uint32_t index;
+    struct vmb_channel *channel = NULL;
 
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        struct vmb_channel *channel = &guest->channel_memory[index];
-
-        if (channel->phase == PHASE_SUSPENDED &&
-            vmb_guid_equal(&channel->offer.interface_guid, &offer->interface_guid) &&
-            vmb_guid_equal(&channel->offer.instance_guid, &offer->instance_guid)) {
-            return channel;
-        }
-    }
-    return NULL;
+    do {
+        channel = vmbi_channel_after(guest, channel);
+    } while (channel != NULL && (channel->phase != PHASE_SUSPENDED ||
+                                 !vmbi_offer_same_device(&channel->offer, offer)));
+    return channel;
 }
 
 /* A device that slept is there again: another number, perhaps another connection (R11). */
@@ -77,12 +70,12 @@ static bool suspend_takes_offer(struct vmb_guest *guest, const struct vmb_msg_of
 
 static void suspend_woken(struct vmb_guest *guest)
 {
-    uint32_t index;
+    struct vmb_channel *channel = NULL;
 
     guest->suspended_version = 0;
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        if (guest->channel_memory[index].phase == PHASE_SUSPENDED) {
-            suspend_lose(&guest->channel_memory[index]);
+    while ((channel = vmbi_channel_after(guest, channel)) != NULL) {
+        if (channel->phase == PHASE_SUSPENDED) {
+            suspend_lose(channel);
         }
     }
 }
@@ -91,13 +84,11 @@ static void suspend_woken(struct vmb_guest *guest)
  */
 static void suspend_give_up(struct vmb_guest *guest)
 {
-    uint32_t index;
+    struct vmb_channel *channel = NULL;
 
     suspend_woken(guest);
-    for (index = 0; index < guest->options.channel_limit; index++) {
-        if (guest->channel_memory[index].phase != PHASE_FREE) {
-            vmbi_channel_free(&guest->channel_memory[index]);
-        }
+    while ((channel = vmbi_channel_after(guest, channel)) != NULL) {
+        vmbi_channel_free(channel);
     }
 }
 

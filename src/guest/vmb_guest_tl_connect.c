@@ -40,7 +40,7 @@ static void tl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status
         tl_end(connect, NULL, status);
         return;
     }
-    connect->deadline_ns = vmbi_deadline(guest, guest->options.request_timeout_ns);
+    connect->deadline_ns = vmbi_answer_deadline(guest);
 }
 
 /* Is this offer the answer to a request of ours? Then whoever asked gets it. */
