@@ -96,7 +96,9 @@ static void balance_sum(struct vmb_guest *guest)
 /* The channel of @from whose move to @to leaves the busier of the two with the least. */
 static struct vmb_channel *balance_pick(struct vmb_guest *guest, uint32_t from, uint32_t to)
 {
-    uint64_t best = guest->vps[from].load;
+    uint64_t from_load = guest->vps[from].load;
+    uint64_t to_load = guest->vps[to].load;
+    uint64_t best = from_load;
     struct vmb_channel *picked = NULL;
     struct vmb_channel *channel;
     uint32_t cursor = 0;
@@ -108,10 +110,11 @@ static struct vmb_channel *balance_pick(struct vmb_guest *guest, uint32_t from, 
         if (channel->target_vp != from || !balance_movable(channel) || recent == 0) {
             continue;
         }
-        left = guest->vps[from].load - recent;
-        right = guest->vps[to].load + recent;
-        if ((left > right ? left : right) < best) {
-            best = left > right ? left : right;
+        left = from_load - recent;
+        right = to_load + recent;
+        left = left > right ? left : right;
+        if (left < best) {
+            best = left;
             picked = channel;
         }
     }
@@ -124,21 +127,25 @@ static bool balance_pair(struct vmb_guest *guest, vmb_node_of_vp node_of_vp, voi
 {
     uint32_t from = VMB_VP_NONE;
     uint32_t to = VMB_VP_NONE;
+    uint64_t best = 0;
     uint32_t vp;
 
     for (vp = 0; vp < guest->options.vp_count; vp++) {
-        if (guest->vps[vp].gives &&
-            (from == VMB_VP_NONE || guest->vps[vp].load > guest->vps[from].load)) {
+        const struct guest_vp *one = &guest->vps[vp];
+
+        if (one->gives && (from == VMB_VP_NONE || one->load > best)) {
             from = vp;
+            best = one->load;
         }
     }
+    best = UINT64_MAX;
     for (vp = 0; from != VMB_VP_NONE && vp < guest->options.vp_count; vp++) {
-        if (vp == from || guest->vps[vp].service != VP_IN ||
-            (node_of_vp != NULL && node_of_vp(context, vp) != node_of_vp(context, from))) {
-            continue;
-        }
-        if (to == VMB_VP_NONE || guest->vps[vp].load < guest->vps[to].load) {
+        const struct guest_vp *one = &guest->vps[vp];
+
+        if (vp != from && one->service == VP_IN && one->load < best &&
+            (node_of_vp == NULL || node_of_vp(context, vp) == node_of_vp(context, from))) {
             to = vp;
+            best = one->load;
         }
     }
     *out_from = from;
@@ -155,22 +162,23 @@ uint32_t vmb_guest_rebalance(struct vmb_guest *guest, vmb_node_of_vp node_of_vp,
 
     balance_sum(guest);
     while (moves < moves_limit) {
-        uint32_t from, to;
+        uint32_t from, to, recent;
 
         if (!balance_pair(guest, node_of_vp, context, &from, &to)) {
             if (from == VMB_VP_NONE) {
                 break;
             }
-            guest->vps[from].gives = false; /* Alone on its node. */
-            continue;
+            channel = NULL; /* Alone on its node. */
+        } else {
+            channel = balance_pick(guest, from, to);
         }
-        channel = balance_pick(guest, from, to);
         if (channel == NULL || vmb_channel_set_target_vp(channel, to, NULL, NULL) != VMB_OK) {
             guest->vps[from].gives = false;
             continue;
         }
-        guest->vps[from].load -= balance_recent(channel);
-        guest->vps[to].load += balance_recent(channel);
+        recent = balance_recent(channel);
+        guest->vps[from].load -= recent;
+        guest->vps[to].load += recent;
         moves++;
     }
     while ((channel = vmb_guest_next_channel(guest, &cursor)) != NULL) {

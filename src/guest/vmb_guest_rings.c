@@ -19,13 +19,18 @@ struct vmb_channel *vmbi_rings_by_handle(struct vmb_guest *guest, uint32_t handl
     return channel != NULL && channel->ring_handle == handle ? channel : NULL;
 }
 
+/* The count goes on where it was. */
+static VMB_NOINLINE void rings_count_on(struct vmb_ring_counters *counters,
+                                        const struct vmb_ring_counters *before)
+{
+    *counters = *before;
+}
+
 /* Both rings, new to the host and to us; what the endpoint has counted stays. */
 vmb_status vmbi_rings_make(struct vmb_channel *channel, void (*ring_doorbell)(void *context))
 {
     struct vmb_endpoint *endpoint = &channel->endpoint;
-    struct vmb_ring_counters sent = endpoint->tx.counters;
-    struct vmb_ring_counters received = endpoint->rx.counters;
-    uint32_t full = endpoint->tx.full;
+    struct vmb_endpoint before = *endpoint;
     struct vmb_endpoint_rings rings;
     struct vmb_pages pages;
     vmb_status status;
@@ -45,9 +50,9 @@ vmb_status vmbi_rings_make(struct vmb_channel *channel, void (*ring_doorbell)(vo
     rings.rx_control = rx;
     rings.rx_data_bytes = channel->rx_pages * VMB_PAGE_BYTES;
     status = vmb_endpoint_init(endpoint, &rings, ring_doorbell, channel);
-    endpoint->tx.counters = sent;
-    endpoint->tx.full = full;
-    endpoint->rx.counters = received;
+    rings_count_on(&endpoint->tx.counters, &before.tx.counters);
+    rings_count_on(&endpoint->rx.counters, &before.rx.counters);
+    endpoint->tx.full = before.tx.full;
     if (status != VMB_OK) {
         endpoint->tx.control = NULL;
         vmbi_pages_leave(channel->guest, channel->private_ring, &pages, true);

@@ -223,13 +223,21 @@ struct vmb_guest {
      * The rest of the line, and the next: what is asked for in many places and seldom changes. An
      * offset below 128 takes a byte of an instruction, another one four.
      */
-    uint8_t state;
-    struct guest_vp *vps; /* Constant after init, as the next. */
+    uint8_t state;         /* enum bus_state */
+    uint8_t pause;         /* enum pause_state */
+    bool contact_waiting;  /* For VPs to leave what the last connection had. */
+    bool contact_doubtful; /* The host may hold the pages of an attempt it never answered. */
+    struct guest_vp *vps;  /* Constant after init, as the next. */
     struct vmb_channel *channel_memory;
     uint32_t version;
     uint32_t features;
     uint32_t asking_version;
-    uint32_t suspended_version;       /* To come back with; 0 if no device sleeps. */
+    uint32_t suspended_version;    /* To come back with; 0 if no device sleeps. */
+    uint64_t deadline_ns;          /* Of the bus's own request. */
+    uint64_t earliest_deadline_ns; /* No wait ends before it. */
+    struct vmb_gpadl *gpadls;
+    uint32_t stopping_vp; /* VMB_VP_NONE if none is. */
+    vmb_status stop_status;
     struct vmb_guest_options options; /* Constant after init. */
     /* Relids whose events are passed on unseen: their channels are deferred. */
     VMB_CACHE_ALIGNED vmb_atomic_word deferred[RELID_WORDS];
@@ -249,10 +257,7 @@ struct vmb_guest {
 
     /* control */
     bool offers_told;
-    bool
-        contact_doubtful; /* The host may hold the contact pages of an attempt it never answered. */
-    bool contact_waiting; /* For VPs to leave what the last connection had. */
-    bool suspending;      /* The unload under way keeps the devices. */
+    bool suspending; /* The unload under way keeps the devices. */
     uint32_t message_connection;
     uint32_t next_gpadl;
     uint32_t next_open_id;
@@ -262,13 +267,10 @@ struct vmb_guest {
         contact_pages; /* Interrupt page, monitor pages to the guest and to the host. */
     struct vmb_channel *free_channels;
     struct vmb_channel *quiescing;
-    struct vmb_gpadl *gpadls;
     struct vmb_tl_connect *tl_connects;
-    uint32_t stopping_vp; /* VMB_VP_NONE if none is. */
-    bool stop_fencing;    /* A fence has been sent for this stop, */
-    bool stop_fenced;     /* and answered. */
-    vmb_status stop_status;
-    bool shares_lost; /* The host may hold rings or GPADLs that are not ours any more. */
+    bool stop_fencing; /* A fence has been sent for this stop, */
+    bool stop_fenced;  /* and answered. */
+    bool shares_lost;  /* The host may hold rings or GPADLs that are not ours any more. */
     void (*stop_done)(void *context, uint32_t vp, vmb_status status);
     void *stop_context;
     struct vmb_gpadl fence_gpadl;
@@ -280,7 +282,6 @@ struct vmb_guest {
     void (*move_done)(void *context, vmb_status status);
     void *move_context;
     struct vmb_post move_post;
-    uint8_t pause; /* enum pause_state */
     uint64_t pause_deadline_ns;
     void (*pause_done)(void *context, vmb_status status);
     void *pause_context;
@@ -290,8 +291,6 @@ struct vmb_guest {
     uint64_t crash_deadline_ns;
     struct vmbi_grace grace;
     uint32_t leave_ticket;
-    uint64_t deadline_ns;          /* Of the bus's own request. */
-    uint64_t earliest_deadline_ns; /* No wait ends before it. */
     struct vmb_post contact_post;
     struct vmb_post offers_post;
     struct vmb_post unload_post;
