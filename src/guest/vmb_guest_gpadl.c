@@ -108,14 +108,16 @@ static void gpadl_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_sta
         gpadl_gone(gpadl, revoking ? VMB_ERR_STILL_SHARED : status);
         return;
     }
-    if (!revoking) {
+    if (revoking) {
+        vmbi_gpadl_move(gpadl, GPADL_REVOKED);
+    } else {
         post->words_sent = vmbi_gpadl_words_next(gpadl->words_total, post->words_sent);
         if (post->words_sent < gpadl->words_total) {
             vmbi_post_first(guest, post, PART_GPADL); /* What it says is one sequence. */
             return;
         }
+        vmbi_gpadl_move(gpadl, GPADL_ASKED);
     }
-    vmbi_gpadl_move(gpadl, revoking ? GPADL_REVOKED : GPADL_ASKED);
     gpadl->deadline_ns = vmbi_answer_deadline(guest);
 }
 
