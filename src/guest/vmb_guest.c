@@ -5,6 +5,9 @@
 
 #include "guest/vmb_guest_state.h"
 
+/* What docs/PERFORMANCE.md promises of a channel. */
+_Static_assert(sizeof(struct vmb_channel) <= 8u * VMB_CACHE_LINE_BYTES, "a channel has grown");
+
 #define GUEST_MAX_VPS                  4096u
 #define GUEST_ALIGNMENT                64u
 #define GUEST_DEFAULT_TIMEOUT_NS       10000000000u
@@ -88,8 +91,8 @@ static void guest_lay_out(struct vmb_guest *guest)
         struct vmb_channel *channel = &guest->channel_memory[index - 1];
 
         channel->relid = VMB_RELID_NONE;
-        channel->next_quiescing = guest->free_channels;
-        guest->free_channels = channel;
+        channel->post.next = guest->free_channels;
+        guest->free_channels = &channel->post;
     }
 }
 

@@ -65,7 +65,7 @@ uint32_t vmb_guest_choose_vp(struct vmb_guest *guest, const struct vmb_channel *
 /* Interrupts of a channel since the last look. */
 static uint32_t balance_recent(const struct vmb_channel *channel)
 {
-    return (uint32_t)(vmbi_channel_runs(channel) - channel->balance_runs);
+    return (uint32_t)vmbi_channel_runs(channel) - channel->balance_runs;
 }
 
 static bool balance_movable(const struct vmb_channel *channel)
@@ -182,7 +182,7 @@ uint32_t vmb_guest_rebalance(struct vmb_guest *guest, vmb_node_of_vp node_of_vp,
         moves++;
     }
     while ((channel = vmb_guest_next_channel(guest, &cursor)) != NULL) {
-        channel->balance_runs = vmbi_channel_runs(channel);
+        channel->balance_runs = (uint32_t)vmbi_channel_runs(channel);
     }
     return moves;
 }

@@ -23,8 +23,8 @@ void vmbi_quiesce(struct vmb_channel *channel, enum channel_phase phase)
 
     vmbi_channel_move(channel, phase);
     channel->grace_ticket = vmbi_grace_begin(&guest->grace);
-    channel->next_quiescing = guest->quiescing;
-    guest->quiescing = channel;
+    channel->post.next = guest->quiescing;
+    guest->quiescing = &channel->post;
 }
 
 /* No handler starts from here on. A grace period has to follow. */
@@ -46,7 +46,7 @@ void vmbi_close_begin(struct vmb_channel *channel, vmb_status reason, vmb_channe
     channel->done = done;
     channel->done_context = done_context;
     vmbi_channel_shut(channel);
-    channel->end_status = reason;
+    channel->end_status = (int8_t)reason;
     vmbi_quiesce(channel, PHASE_CLOSE_QUIESCING);
     if (moved != NULL) {
         moved(moved_context, channel, VMB_ERR_GONE); /* Only now: it may try to close as well. */
@@ -94,19 +94,19 @@ static void close_quiet(struct vmb_channel *channel)
 /* Look who has left meanwhile. True if somebody is still waited for. */
 bool vmbi_quiesce_poll(struct vmb_guest *guest)
 {
-    struct vmb_channel *waiting = guest->quiescing;
+    struct vmb_post *waiting = guest->quiescing;
 
     guest->quiescing = NULL;
     while (waiting != NULL) {
-        struct vmb_channel *channel = waiting;
+        struct vmb_channel *channel = VMBI_POST_OWNER(vmb_channel, post, waiting);
 
-        waiting = channel->next_quiescing;
+        waiting = waiting->next;
         if (guest->state == BUS_CONNECTED && vmbi_gate_idle(channel->gate) &&
             vmbi_grace_over(&guest->grace, channel->grace_ticket)) {
             close_quiet(channel);
         } else {
-            channel->next_quiescing = guest->quiescing;
-            guest->quiescing = channel;
+            channel->post.next = guest->quiescing;
+            guest->quiescing = &channel->post;
         }
     }
     return guest->quiescing != NULL;
@@ -125,7 +125,7 @@ void vmbi_close_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_statu
         vmbi_channel_tell(channel, VMB_ERR_STILL_SHARED);
         return;
     }
-    vmbi_close_unshare(channel, channel->end_status);
+    vmbi_close_unshare(channel, (vmb_status)channel->end_status);
 }
 
 /* The host has let go of the rings, or never will. */
@@ -136,7 +136,7 @@ void vmbi_close_unshared(struct vmb_channel *channel, vmb_status status)
     if (status != VMB_OK) {
         channel->end_status = VMB_ERR_STILL_SHARED;
     }
-    vmbi_channel_tell(channel, channel->end_status);
+    vmbi_channel_tell(channel, (vmb_status)channel->end_status);
     if (channel->phase == PHASE_OFFERED && channel->rescinded) {
         vmbi_rescind_settled(channel);
     }
@@ -146,7 +146,7 @@ void vmbi_close_unshared(struct vmb_channel *channel, vmb_status status)
 void vmbi_close_unshare(struct vmb_channel *channel, vmb_status end_status)
 {
     vmbi_channel_move(channel, PHASE_CLOSE_UNSHARING);
-    channel->end_status = end_status;
+    channel->end_status = (int8_t)end_status;
     vmbi_rings_unshare(channel);
 }
 

@@ -113,7 +113,7 @@ vmb_status vmb_channel_set_target_vp(struct vmb_channel *channel, uint32_t vp,
     }
     guest->parts[PART_MODIFY] = &modify_part;
     channel->modify = MODIFY_QUEUED;
-    channel->wanted_vp = vp;
+    channel->wanted_vp = (uint16_t)vp;
     channel->done = done;
     channel->done_context = done_context;
     vmbi_post_queue(guest, &channel->post, PART_MODIFY);

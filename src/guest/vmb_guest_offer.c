@@ -30,12 +30,13 @@ struct vmb_channel *vmb_channel_primary(const struct vmb_channel *channel)
 static struct vmb_channel *offer_take_slot(struct vmb_guest *guest,
                                            const struct vmb_msg_offer *offer)
 {
-    struct vmb_channel *channel = guest->free_channels;
+    struct vmb_channel *channel;
 
-    if (channel == NULL) {
+    if (guest->free_channels == NULL) {
         return NULL;
     }
-    guest->free_channels = channel->next_quiescing;
+    channel = VMBI_POST_OWNER(vmb_channel, post, guest->free_channels);
+    guest->free_channels = channel->post.next;
     vmb_memset(channel, 0, sizeof(*channel));
     channel->guest = guest;
     vmbi_channel_move(channel, PHASE_OFFERED);
@@ -207,7 +208,7 @@ void vmbi_channel_free(struct vmb_channel *channel)
     }
     vmbi_channel_move(channel, PHASE_FREE);
     channel->relid = VMB_RELID_NONE;
-    channel->next_quiescing = guest->free_channels;
-    guest->free_channels = channel;
+    channel->post.next = guest->free_channels;
+    guest->free_channels = &channel->post;
     guest->channel_count--;
 }

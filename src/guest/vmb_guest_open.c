@@ -88,7 +88,7 @@ static void open_take_wishes(struct vmb_channel *channel,
     channel->device = options->device;
     slot->on_event = driver->on_event;
     slot->device = options->device;
-    channel->notify = (uint32_t)driver->notify;
+    channel->notify = (uint8_t)driver->notify;
     channel->target_vp = options->target_vp;
     channel->monitored = options->monitored;
     channel->done = options->done;
@@ -96,7 +96,7 @@ static void open_take_wishes(struct vmb_channel *channel,
     channel->host_status = 0;
     channel->end_status = VMB_OK;
     channel->user_data = options->user_data;
-    channel->user_data_bytes = options->user_data_bytes;
+    channel->user_data_bytes = (uint8_t)options->user_data_bytes;
     /* Hosts below 2.4 interrupt VP 0 only. */
     if (channel->guest->version < VMB_VERSION_2_4 && channel->target_vp != VMB_VP_NONE) {
         channel->target_vp = 0;

@@ -109,65 +109,67 @@ struct relid_slot {
     void *device;
 };
 
+/*
+ * Eight lines of cache on a 64-bit machine, with a host that offers 2047 in mind: what starting the
+ * handler touches and what many places ask for, within a byte's reach as in struct vmb_guest; what
+ * the writer and the reader touch; the rest. Nothing is kept that can be had from elsewhere, and
+ * one request's place serves all (docs/DESIGN.md, "Memory of a channel").
+ */
 struct vmb_channel {
     /* dispatch: what starting the handler touches. */
     vmb_atomic_u32 *gate; /* Of its relid; that of relid 0 while it has none. */
     struct vmb_guest *guest;
-    vmb_atomic_u32 home;       /* VP to lend the gate to, or VMB_VP_NONE. See vmb_loan.h. */
-    uint32_t notify;           /* enum vmb_notify; set while the gate is closed. */
+    vmb_atomic_u32 home; /* VP to lend the gate to, or VMB_VP_NONE. See vmb_loan.h. */
+    uint8_t notify;      /* enum vmb_notify; set while the gate is closed. */
+    bool monitored;
+    bool private_ring;         /* The paravisor's channel: rings private, signalled by its call. */
+    uint8_t phase;             /* control: enum channel_phase */
     vmb_atomic_word runs;      /* Handler calls by those who claimed the gate. */
     vmb_atomic_word reruns;    /* Those of them that another one had just preceded. */
     vmb_atomic_word coalesced; /* Any VP. */
 
-    /* control; what many places ask for first, within a byte's reach as in struct vmb_guest. */
+    /* control */
     uint32_t relid;
-    uint8_t phase;
-    uint8_t modify;
-    bool rescinded;
-    bool rescind_told;
     uint32_t target_vp;
-    bool let_go;           /* By its user, while something of ours still kept it. */
-    bool private_ring;     /* The paravisor's channel: rings private, signalled by its call. */
-    uint32_t wanted_vp;    /* Of the retarget under way. */
-    vmb_status end_status; /* What `done` will be told when the rings are ours again. */
     const struct vmb_driver *driver;
-    struct vmb_channel *next_quiescing; /* Or next of the free ones. */
-
+    void *device;
     /* The request under way, of which there is one at a time: open, move, close, release. */
-    struct vmb_post post;
+    struct vmb_post post; /* While VPs are waited for, and in a free channel, a place in a list. */
     uint64_t deadline_ns;
     vmb_channel_done done;
     void *done_context;
+    uint32_t ring_handle; /* 0 unless the host knows the rings or is being told of them. */
+    uint16_t tx_pages;
+    uint16_t rx_pages;
+    uint16_t wanted_vp; /* Of the retarget under way. */
+    uint8_t modify;     /* enum modify_state */
+    int8_t end_status;  /* What `done` will be told when the rings are ours again. */
+    uint8_t user_data_bytes;
+    bool rescinded : 1;
+    bool rescind_told : 1;
+    bool let_go : 1; /* By its user, while something of ours still kept it. */
+    bool stuck_seen : 1;
+    bool private_memory : 1; /* private_ring, and so is what its device is given besides. */
 
-    /* The runner's and the driver's. Counts on from one life to the next. */
+    /* The writer's line, the reader's line; counts on from one life to the next. */
     VMB_CACHE_ALIGNED struct vmb_endpoint endpoint;
 
     /* control */
-    void *device;
-    bool monitored;
-    bool stuck_seen;
-    bool private_memory; /* And so is what its device is given besides. */
+    void *context;
+    const void *user_data; /* The caller's, while it opens. */
+    /* Of the rings, if the endpoint has a control page: see vmb_guest_rings.c. */
+    vmb_gpn ring_gpn;
+    void *ring_owner;
     uint32_t open_id;
     uint32_t host_status;
     uint32_t grace_ticket;
-    uint32_t gpadl_count; /* Of the device's, without the ring's. */
-    void *context;
-
-    /* The rings, if the endpoint has a control page: see vmb_guest_rings.c. */
-    vmb_gpn ring_gpn;
-    void *ring_owner;
-    uint32_t ring_handle; /* 0 unless the host knows them or is being told. */
-    uint16_t tx_pages;
-    uint16_t rx_pages;
-
+    uint32_t gpadl_count;       /* Of the device's, without the ring's. */
     uint32_t stuck_read_offset; /* Where the host's packets began at the last look. */
-    uintptr_t stuck_runs;       /* And how often the handler had run. */
-    uintptr_t balance_runs;     /* And at the last rebalancing. */
-    uint64_t opens;
-    uint64_t retargets;
+    uint32_t stuck_runs;        /* And how often the handler had run, modulo 2^32. */
+    uint32_t balance_runs;      /* And at the last rebalancing. */
+    uint32_t opens;
+    uint32_t retargets;
     struct vmb_msg_offer offer;
-    const void *user_data; /* The caller's, while it opens. */
-    uint32_t user_data_bytes;
 };
 
 /* One VP. The lines that its interrupt writes are its own. */
@@ -265,8 +267,8 @@ struct vmb_guest {
     uint32_t channel_count;
     struct vmb_pages
         contact_pages; /* Interrupt page, monitor pages to the guest and to the host. */
-    struct vmb_channel *free_channels;
-    struct vmb_channel *quiescing;
+    struct vmb_post *free_channels;
+    struct vmb_post *quiescing;
     struct vmb_tl_connect *tl_connects;
     bool stop_fencing; /* A fence has been sent for this stop, */
     bool stop_fenced;  /* and answered. */

@@ -41,7 +41,7 @@ static bool stuck_flag_set(struct vmb_guest *guest, uint32_t relid)
 static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *report)
 {
     const struct vmb_endpoint *endpoint = &channel->endpoint;
-    uintptr_t runs = vmbi_channel_runs(channel);
+    uint32_t runs = (uint32_t)vmbi_channel_runs(channel);
     uint32_t gate = vmb_atomic_load(channel->gate, VMB_ACQUIRE);
     bool running = (gate & VMBI_GATE_RUNNING) != 0;
     bool same;
