@@ -6,8 +6,8 @@
     code_size.py [--functions] [OUTPUT_DIR]     default: build/test/code_size
 
 The one figure is all that a guest without drivers can call. The other is what a linker keeps
-(--gc-sections) of it for a guest that lives a normal life: tests/speed/small_guest.c. With
---functions every function and table that was kept is listed, the largest first.
+(--gc-sections) of it for a guest that lives a normal life: tests/speed/small_guest.c. Both come by
+room. With --functions every function and table that was kept is listed, the largest first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,17 @@ NOT_GUEST = re.compile(
 FLAGS = ("-std=c11 -Os -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only "
          "-fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections").split()
 GUEST = ROOT / "tests/speed/small_guest.c"
+# A function or table of each thing that this guest does not use: none may come along.
+UNUSED = {
+    "gpadl_part", "modify_part", "tl_part", "monitor_part", "pause_part", "suspend_sleep", "vp_stop_poll",
+    "vmb_guest_choose_vp", "vmb_guest_crash_unload", "vmb_guest_check_stuck", "vmb_guest_set_paravisor",
+    "vmb_guest_vp_start_paravisor", "vmb_message_name", "message_names", "vmb_status_text", "vmb_status_name",
+}
 PIECE = re.compile(r"^ (\.(?:text|rodata)\S*)\s+0x[0-9a-f]+\s+0x([0-9a-f]+)\s+(\S+\.o)$", re.MULTILINE)
+
+
+ROOM_OF = {Path(name).stem: name.split("/")[1]
+           for name in (ROOT / "sources.list").read_text().split("\n") if name.startswith("src/")}
 
 
 @dataclass
@@ -39,6 +49,15 @@ class Size:
     code: int = 0
     constants: int = 0
     pieces: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def unused(self) -> set[str]:
+        return UNUSED & {section.rsplit(".", 1)[1] for _, section, _ in self.pieces}
+
+    def by_room(self) -> dict[str, Size]:
+        rooms = {room: Size() for room in ROOMS}
+        for count, section, where in self.pieces:
+            rooms[ROOM_OF[where]].add(section, count, where)
+        return rooms
 
     def add(self, section: str, count: int, where: str) -> None:
         if section.startswith(".text"):
@@ -107,6 +126,8 @@ def main() -> int:
             print(f"{count:6} {where:28} {section}")
     for what, size in ("all that a guest can call", every), ("kept for a normal life", kept):
         print(f"{what}: {size.code} bytes of code, {size.constants} of constants")
+        for room, part in size.by_room().items():
+            print(f"    {room:8} {part.code:6} {part.constants:6}")
     return 0
 
 

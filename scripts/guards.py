@@ -115,9 +115,12 @@ def main() -> int:
         judge("line transfers", what, counted(counter, work)[1], bound, target)
     said = subprocess.run([plain, "memory"], capture_output=True, text=True, check=True).stdout
     judge("memory", MEMORY[0], float(said.split()[1]), *MEMORY[1:])
-    for (what, code, both), size in zip(CODE, code_size.measure(out / "small", [])):
+    sizes = code_size.measure(out / "small", [])
+    for (what, code, both), size in zip(CODE, sizes):
         judge("code", what, size.code, *code)
         judge("code and constants", what, size.code + size.constants, *both)
+    judge("code", "things linked that a normal life does not use", len(sizes[1].unused()), 0, 0)
+    judge("code", "such things that are nowhere", len(code_size.UNUSED - sizes[0].unused()), 0, 0)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
