@@ -59,8 +59,11 @@ static vmb_status rig_share(void *context, uint32_t page_count, struct vmb_pages
     out_pages->base = rig->shared_pages + (size_t)rig->pages_given * VMB_PAGE_BYTES;
     out_pages->first_gpn = RIG_FIRST_GPN + rig->pages_given;
     out_pages->page_count = page_count;
-    out_pages->owner = NULL;
+    out_pages->owner = (void *)(uintptr_t)page_count; /* Must come back with them. */
     memset(out_pages->base, 0, (size_t)page_count * VMB_PAGE_BYTES);
+    if (rig->share_askew) {
+        out_pages->base = (uint8_t *)out_pages->base + 8;
+    }
     rig->pages_given += page_count;
     rig->shares_live++;
     rig->last_pages = *out_pages;
@@ -72,6 +75,10 @@ static void rig_unshare(void *context, const struct vmb_pages *pages)
     struct rig *rig = context;
 
     assert_true(rig->shares_live > 0);
+    assert_int_equal((uintptr_t)pages->owner, pages->page_count);
+    assert_int_equal(pages->first_gpn,
+                     RIG_FIRST_GPN +
+                         (size_t)((uint8_t *)pages->base - rig->shared_pages) / VMB_PAGE_BYTES);
     rig->shares_live--;
     memset(pages->base, 0xDB, (size_t)pages->page_count * VMB_PAGE_BYTES);
 }

@@ -31,6 +31,7 @@ struct rig {
     uint32_t shares_live; /* share_pages that were not taken back. */
     uint32_t shares_made;
     uint32_t share_fails_at; /* The Nth share (from 1) is refused. */
+    bool share_askew;        /* Pages that are not aligned. */
     struct vmb_pages last_pages;
 
     struct rig_posted posted[RIG_POSTED];
