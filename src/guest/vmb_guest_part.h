@@ -2,9 +2,9 @@
 /*
  * Parts of a guest that not every guest has: memory for devices, moving channels to other VPs,
  * sockets asked of the host, moving monitor pages, pausing, sleeping, stopping VPs. The core names
- * none of them. A part
- * hangs itself in when the first of its public functions is called, so a kernel that calls none
- * does not link it; until then the core behaves as if the protocol had no such messages.
+ * none of them: a part hangs itself in when the first of its public functions is called, so a
+ * kernel that calls none does not link it. Until then the core behaves as if the protocol had no
+ * such messages. All of it is the control plane's.
  */
 #ifndef VMB_GUEST_PART_H
 #define VMB_GUEST_PART_H
@@ -23,7 +23,7 @@ enum guest_part_index {
 };
 
 struct guest_part {
-    /* The number of the message with which the host answers; 0: the core knows better. */
+    /* The number of the message with which the host answers; 0: the core hands answers on. */
     uint32_t answer;
     void (*on_answer)(struct vmb_guest *guest, const struct vmb_message *message);
     /* Write down what a post of the part has to say. */

@@ -24,7 +24,9 @@ static void pause_build(struct vmb_guest *guest, struct vmb_post *post, struct v
 static void pause_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
     if (post == &guest->resume_post) {
-        guest->pause = (uint8_t)(status == VMB_OK ? PAUSE_NONE : PAUSE_HELD);
+        if (status == VMB_OK) {
+            guest->pause = PAUSE_NONE;
+        }
     } else if (status != VMB_OK) {
         guest->pause = PAUSE_NONE;
         pause_tell(guest, status);

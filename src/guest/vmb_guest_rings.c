@@ -161,7 +161,7 @@ static void rings_not_ours(struct vmb_guest *guest, const struct vmb_message *me
     if (guest->parts[PART_GPADL] != NULL) {
         guest->parts[PART_GPADL]->on_answer(guest, message);
     } else {
-        vmbi_unexpected(guest, message->number, 0);
+        vmbi_unexpected(guest, message->number, message->u.gpadl_created.relid); /* Or a handle. */
     }
 }
 
