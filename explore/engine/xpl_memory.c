@@ -71,7 +71,7 @@ bool xpl_place_is_local(uint16_t index, uint8_t kind, uint8_t flags)
         place->owner = (uint8_t)xpl.now.current;
         place->count_kind = kind;
     }
-    place->counts &= (flags & XPL_OP_BLIND) != 0 && place->count_kind == kind;
+    place->counts &= ((flags & XPL_OP_BLIND) != 0 || kind == XPL_LOAD) && place->count_kind == kind;
     place->several |= place->owner != xpl.now.current;
     if ((place->several && !place->counts) || kind == XPL_AWAIT) {
         place_share(place);

@@ -41,7 +41,8 @@ struct xpl_message {
  *
  * As long as only one thread has ever touched it, what it does there commutes with everything and
  * is no step. When a second thread turns up, the search starts again, with the object shared. The
- * same holds as long as threads only add to it, or only set bits, and do not look: a counter.
+ * same holds as long as threads only add to it, or only set bits, and do not look: a counter; and
+ * as long as they only load it: a constant.
  */
 struct xpl_place {
     void *object;
@@ -51,7 +52,7 @@ struct xpl_place {
     uint8_t bytes;
     uint8_t owner; /* The thread that touched it; XPL_THREADS: none yet. */
     bool shared;
-    bool counts;  /* All accesses so far were blind, and of one kind … */
+    bool counts;  /* All accesses so far were loads, or blind and of one kind … */
     bool several; /* … and not all of one thread. */
     uint8_t count_kind;
     bool commuted; /* The search has counted on it that two blind changes commute … */
