@@ -14,17 +14,62 @@
 
 #include "explore/engine/xpl_state.h"
 
-#define CHECKPOINTS 32u
-#define APART       4u /* Steps between two of them, at least: fewer are run again faster. */
+#define CHECKPOINTS 32u /* A byte holds 1 + their number: see xpl_keep.c. */
+#define APART       4u  /* Steps between two of them, at least: fewer are run again faster. */
 
 struct checkpoint {
     unsigned step;
+    size_t undo; /* What the list of things to undo held. */
     size_t used, size;
     uint8_t *bytes;
 };
 
 static struct checkpoint checkpoints[CHECKPOINTS];
 static unsigned checkpoint_count;
+
+/* What to undo: bytes as they were, each time followed by a struct undone; the last comes first. */
+struct undone {
+    void *memory;
+    size_t bytes;
+};
+static uint8_t *undo_list;
+static size_t undo_used, undo_size;
+
+static void *grow(void *memory, size_t size)
+{
+    memory = realloc(memory, size);
+    if (memory == NULL) {
+        fprintf(stderr, "explore: out of memory\n");
+        exit(2);
+    }
+    return memory;
+}
+
+void xpl_undo_note(void *memory, size_t bytes)
+{
+    const struct undone undone = {.memory = memory, .bytes = bytes};
+    const size_t used = undo_used + bytes + sizeof(undone);
+
+    if (used > undo_size) {
+        undo_size = 2 * used + 65536;
+        undo_list = grow(undo_list, undo_size);
+    }
+    memcpy(undo_list + undo_used, memory, bytes);
+    memcpy(undo_list + undo_used + bytes, &undone, sizeof(undone));
+    undo_used = used;
+}
+
+static void undo_down_to(size_t used)
+{
+    while (undo_used > used) {
+        struct undone undone;
+
+        undo_used -= sizeof(undone);
+        memcpy(&undone, undo_list + undo_used, sizeof(undone));
+        undo_used -= undone.bytes;
+        memcpy(undone.memory, undo_list + undo_used, undone.bytes);
+    }
+}
 
 /* Reading or writing a checkpoint: the same walk over the state serves both. */
 struct walk {
@@ -42,11 +87,7 @@ static void walk_reserve(struct walk *walk, size_t bytes)
         return;
     }
     checkpoint->size = 2 * (walk->at + bytes) + 4096;
-    checkpoint->bytes = realloc(checkpoint->bytes, checkpoint->size);
-    if (checkpoint->bytes == NULL) {
-        fprintf(stderr, "explore: out of memory\n");
-        exit(2);
-    }
+    checkpoint->bytes = grow(checkpoint->bytes, checkpoint->size);
 }
 
 static inline void walk_bytes(struct walk *walk, void *memory, size_t bytes)
@@ -159,6 +200,8 @@ static void walk_state(struct walk *walk)
 void xpl_checkpoint_forget(void)
 {
     checkpoint_count = 0;
+    undo_used = 0;
+    xpl.level = 0;
 }
 
 /* Is this the state to which the search came back, and far enough from the last copy? */
@@ -179,6 +222,8 @@ void xpl_checkpoint_take(void)
     checkpoint->step = xpl.now.step;
     walk_state(&walk);
     checkpoint->used = walk.at;
+    checkpoint->undo = undo_used;
+    xpl.level = (uint8_t)checkpoint_count;
 }
 
 /* Back to the last copy on the way to the next execution. False: there is none. */
@@ -189,10 +234,13 @@ bool xpl_checkpoint_restore(void)
     while (checkpoint_count > 0 && checkpoints[checkpoint_count - 1].step >= xpl.depth) {
         checkpoint_count--;
     }
+    xpl.level = (uint8_t)checkpoint_count;
     if (checkpoint_count == 0) {
+        undo_used = 0; /* Everything is put back to the start. */
         return false;
     }
     walk.checkpoint = &checkpoints[checkpoint_count - 1];
+    undo_down_to(walk.checkpoint->undo);
     walk_state(&walk);
     return true;
 }

@@ -10,7 +10,10 @@
 #define REGIONS 16u
 #define LINE    64u
 
-/* The first part of a region that is watched: a byte a line, set when it was written. */
+/*
+ * Of a region that is watched, a byte a line: 0 until it is written, then 1 + the level of
+ * checkpoints at which it was noted last.
+ */
 struct region {
     uint8_t *memory;
     uint8_t *copy;
@@ -106,7 +109,10 @@ void xpl_keep_restore(void)
     lines_undo(0);
 }
 
-/* Into a checkpoint, or out of it: what has been written so far. */
+/*
+ * Into a checkpoint, or out of it. Lines that were first written later are put back; what changed
+ * in others has been undone.
+ */
 void xpl_keep_checkpoint(void *context, bool restores)
 {
     unsigned count = line_count;
@@ -120,13 +126,25 @@ void xpl_keep_checkpoint(void *context, bool restores)
     if (restores) {
         lines_undo(count);
     }
-    for (unsigned i = 0; i < count; i++) {
-        const struct region *region = &regions[lines[i].region];
-        const size_t offset = (size_t)lines[i].index * LINE;
-        const size_t left = region->bytes - offset;
+}
 
-        xpl_checkpoint_copy(context, region->memory + offset, left < LINE ? left : LINE);
+/* A line of it is about to be written, for the first time since the last checkpoint. */
+static void line_note(unsigned index, size_t line)
+{
+    const struct region *region = &regions[index];
+    const size_t left = region->bytes - line * LINE;
+
+    if (region->written[line] != 0) {
+        xpl_undo_note(region->memory + line * LINE, left < LINE ? left : LINE);
+        xpl_undo_note(&region->written[line], 1);
+    } else {
+        if (line_count == sizeof(lines) / sizeof(lines[0])) {
+            fprintf(stderr, "explore: %s: writes too much memory\n", xpl.scenario->name);
+            exit(2);
+        }
+        lines[line_count++] = (struct line){.region = index, .index = (unsigned)line};
     }
+    region->written[line] = (uint8_t)(1 + xpl.level);
 }
 
 /* Plain memory from @from to @end is about to be written. */
@@ -140,15 +158,9 @@ void xpl_keep_written(uintptr_t from, uintptr_t end)
             continue;
         }
         for (size_t line = offset / LINE; line * LINE < end - (uintptr_t)region->memory; line++) {
-            if (region->written[line] != 0) {
-                continue;
+            if (region->written[line] != 1 + xpl.level) {
+                line_note(i, line);
             }
-            if (line_count == sizeof(lines) / sizeof(lines[0])) {
-                fprintf(stderr, "explore: %s: writes too much memory\n", xpl.scenario->name);
-                exit(2);
-            }
-            region->written[line] = 1;
-            lines[line_count++] = (struct line){.region = i, .index = (unsigned)line};
         }
         return;
     }

@@ -13,19 +13,26 @@
 
 #define GRANULES 16384u
 
+/* A byte for each thread. */
+typedef uint8_t lanes __attribute__((vector_size(XPL_THREADS), may_alias));
+
+/* Each thread's last access of a kind to eight bytes of memory. */
+struct access {
+    uint8_t clock[XPL_THREADS];
+    uint8_t bytes[XPL_THREADS]; /* Which of the eight, a bit each. */
+};
+
 /* Eight bytes of memory, and each thread's last read and write of them. */
 struct granule {
     uintptr_t number; /* Address / 8. */
     uint64_t epoch;
-    uint8_t read_clock[XPL_THREADS];
-    uint8_t read_bytes[XPL_THREADS]; /* Which of the eight, a bit each. */
-    uint8_t write_clock[XPL_THREADS];
-    uint8_t write_bytes[XPL_THREADS];
-    uint8_t atomic_clock[XPL_THREADS];
-    uint8_t atomic_bytes[XPL_THREADS];
+    struct access read;
+    struct access write;
+    struct access atomic;
 };
 
-static struct granule granules[GRANULES];
+static _Alignas(64) struct granule granules[GRANULES];
+static uint8_t granule_levels[GRANULES];     /* Of checkpoints: see xpl_undo_note(). */
 static uint16_t granules_used[GRANULES / 2]; /* In this execution, in the order of their use. */
 static unsigned granule_count;
 
@@ -34,7 +41,10 @@ void xpl_plain_reset(void)
     granule_count = 0;
 }
 
-/* Into a checkpoint, or out of it. The slots that were used later are free again. */
+/*
+ * Into a checkpoint, or out of it. The slots that were used later are free again; what changed in
+ * others has been undone.
+ */
 void xpl_plain_checkpoint(void *context, bool restores)
 {
     unsigned count = granule_count;
@@ -42,9 +52,6 @@ void xpl_plain_checkpoint(void *context, bool restores)
     xpl_checkpoint_copy(context, &count, sizeof(count));
     while (restores && granule_count > count) {
         granules[granules_used[--granule_count]].epoch = 0;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        xpl_checkpoint_copy(context, &granules[granules_used[i]], sizeof(granules[0]));
     }
 }
 
@@ -64,45 +71,93 @@ static struct granule *granule_find(uintptr_t number)
         memset(&granules[slot], 0, sizeof(granules[slot]));
         granules[slot].number = number;
         granules[slot].epoch = xpl.epoch;
+        granule_levels[slot] = xpl.level;
     }
     return &granules[slot];
 }
 
-static void plain_race(const struct granule *granule, unsigned other, bool other_wrote, bool writes)
+/* The running thread accesses it: the newest clock counts, older ones of other bytes go. */
+static inline void granule_note(struct granule *granule, struct access *access, uint8_t bytes)
 {
+    const unsigned self = xpl.now.current;
+    const uint8_t clock = xpl.thread[self].current.slot[self];
+    uint8_t *level = &granule_levels[granule - granules];
+
+    if (*level != xpl.level) {
+        xpl_undo_note(granule, sizeof(*granule));
+        xpl_undo_note(level, sizeof(*level));
+        *level = xpl.level;
+    }
+    access->bytes[self] = access->clock[self] == clock ? access->bytes[self] | bytes : bytes;
+    access->clock[self] = clock;
+}
+
+/* Which threads have accessed some of these bytes, and nothing orders it before what is done now?
+ */
+static inline uint64_t unordered(const struct access *access, uint8_t bytes)
+{
+    const lanes seen = *(const lanes *)(const void *)xpl.thread[xpl.now.current].current.slot;
+    const lanes clock = *(const lanes *)(const void *)access->clock;
+    const lanes which = *(const lanes *)(const void *)access->bytes;
+    const lanes found = (lanes)(clock > seen) & (lanes)((which & bytes) != 0);
+    uint64_t threads;
+
+    memcpy(&threads, &found, sizeof(threads));
+    return threads;
+}
+
+/* Has the running thread done this before, and told nobody of anything since? */
+static inline bool done_before(const struct access *access, uint8_t bytes)
+{
+    const unsigned self = xpl.now.current;
+
+    return access->clock[self] == xpl.thread[self].current.slot[self] &&
+           (bytes & ~access->bytes[self]) == 0;
+}
+
+static void plain_race(const struct granule *granule, uint64_t others, bool other_wrote,
+                       bool writes)
+{
+    const unsigned other = xpl_lowest(others) / 8;
+
     xpl_fail("data race on %s: %s %s it, %s %s it, and nothing orders the two",
              xpl_object_name((const void *)(granule->number * 8)),
              xpl.scenario->threads[other].name, other_wrote ? "writes" : "reads",
              xpl.scenario->threads[xpl.now.current].name, writes ? "writes" : "reads");
 }
 
-static void granule_access(uintptr_t number, uint8_t bytes, bool writes)
+static void granule_read(uintptr_t number, uint8_t bytes)
 {
     struct granule *granule = granule_find(number);
-    const unsigned self = xpl.now.current;
-    const struct xpl_view *view = &xpl.thread[self].current;
-    uint8_t *const mine = writes ? granule->write_bytes : granule->read_bytes;
-    uint8_t *const clock = writes ? granule->write_clock : granule->read_clock;
+    uint64_t others;
 
-    for (unsigned i = 0; i < xpl.threads; i++) {
-        if (i == self) {
-            continue;
-        }
-        if ((granule->write_bytes[i] & bytes) != 0 && granule->write_clock[i] > view->slot[i]) {
-            plain_race(granule, i, true, writes);
-        }
-        if (writes && (granule->read_bytes[i] & bytes) != 0 &&
-            granule->read_clock[i] > view->slot[i]) {
-            plain_race(granule, i, false, writes);
-        }
-        if (writes && (granule->atomic_bytes[i] & bytes) != 0 &&
-            granule->atomic_clock[i] > view->slot[i]) {
-            plain_race(granule, i, true, writes);
-        }
+    if (done_before(&granule->read, bytes) || done_before(&granule->write, bytes)) {
+        return;
     }
-    /* One clock for all bytes of a thread: the newest counts, older ones of other bytes go. */
-    mine[self] = clock[self] == view->slot[self] ? mine[self] | bytes : bytes;
-    clock[self] = view->slot[self];
+    others = unordered(&granule->write, bytes);
+    if (others != 0) {
+        plain_race(granule, others, true, false);
+    }
+    granule_note(granule, &granule->read, bytes);
+}
+
+static void granule_write(uintptr_t number, uint8_t bytes)
+{
+    struct granule *granule = granule_find(number);
+    uint64_t others;
+
+    if (done_before(&granule->write, bytes)) {
+        return;
+    }
+    others = unordered(&granule->write, bytes) | unordered(&granule->atomic, bytes);
+    if (others != 0) {
+        plain_race(granule, others, true, true);
+    }
+    others = unordered(&granule->read, bytes);
+    if (others != 0) {
+        plain_race(granule, others, false, true);
+    }
+    granule_note(granule, &granule->write, bytes);
 }
 
 /*
@@ -113,18 +168,16 @@ void xpl_plain_beside_atomic(const void *object, uint8_t bytes)
 {
     struct granule *granule = granule_find((uintptr_t)object / 8);
     const uint8_t mask = (uint8_t)(((1u << bytes) - 1u) << ((uintptr_t)object & 7));
-    const unsigned self = xpl.now.current;
-    const struct xpl_view *view = &xpl.thread[self].current;
+    uint64_t others;
 
-    for (unsigned i = 0; i < xpl.threads; i++) {
-        if (i != self && (granule->write_bytes[i] & mask) != 0 &&
-            granule->write_clock[i] > view->slot[i]) {
-            plain_race(granule, i, true, true);
-        }
+    if (done_before(&granule->atomic, mask)) {
+        return;
     }
-    granule->atomic_bytes[self] =
-        granule->atomic_clock[self] == view->slot[self] ? granule->atomic_bytes[self] | mask : mask;
-    granule->atomic_clock[self] = view->slot[self];
+    others = unordered(&granule->write, mask);
+    if (others != 0) {
+        plain_race(granule, others, true, true);
+    }
+    granule_note(granule, &granule->atomic, mask);
 }
 
 static inline void plain_access(const void *memory, size_t bytes, bool writes)
@@ -156,7 +209,11 @@ static inline void plain_access(const void *memory, size_t bytes, bool writes)
         const uintptr_t stop = (from | 7) + 1 < end ? (from | 7) + 1 : end;
         const unsigned mask = ((1u << (stop - from)) - 1u) << (from & 7);
 
-        granule_access(from / 8, (uint8_t)mask, writes);
+        if (writes) {
+            granule_write(from / 8, (uint8_t)mask);
+        } else {
+            granule_read(from / 8, (uint8_t)mask);
+        }
         /* Of a page that is cleared or given away, the first word of a line says as much. */
         from = bytes > 256 && from - (uintptr_t)memory >= 64 ? from + 64 : stop;
     }

@@ -171,6 +171,7 @@ struct xpl_state {
     struct xpl_result *result;
     unsigned threads;
     uint64_t epoch; /* Of this execution. */
+    uint8_t level;  /* Checkpoints that there are. */
 
     uint64_t taken[XPL_THREADS + 1]; /* What each thread's last change found; last: outside. */
 
@@ -301,6 +302,11 @@ void xpl_checkpoint_forget(void);
 bool xpl_checkpoint_wanted(void);
 void xpl_checkpoint_take(void);
 bool xpl_checkpoint_restore(void);
+/*
+ * These bytes are about to change. For memory of which little changes between two checkpoints: who
+ * keeps it remembers the level (xpl.level) at which it was noted last, and notes it once for each.
+ */
+void xpl_undo_note(void *memory, size_t bytes);
 /* For the parts of the state that others keep: into the copy, or out of it. */
 void xpl_checkpoint_copy(void *context, void *memory, size_t bytes);
 
