@@ -7,9 +7,6 @@
 
 #include "explore/engine/xpl_state.h"
 
-/* So many executions, and it is worth looking for shared objects. */
-#define LONG_SEARCH 10000u
-
 const char *xpl_model_name(enum xpl_model model)
 {
     static const char *const names[] = {"sc", "tso", "c11"};
@@ -147,52 +144,11 @@ static unsigned shared_places(void)
     return count;
 }
 
-/*
- * When an object turns out to be shared, the search has to begin again, and the search, which
- * changes the end of an execution first, may find that out after a million executions. Random ones
- * meet nearly all shared objects within a few hundred: so a search that proves to be long is left
- * once for them. What they find decides which accesses are steps, and nothing else; a complete
- * search finds the same.
- */
-static void sharing_look(uint64_t enough)
+/* What is known of the program has changed: the search goes on where it can, or begins again. */
+static void search_again(const struct xpl_options *options)
 {
-    const enum xpl_strategy strategy = xpl.options.strategy;
-
-    xpl.options.strategy = XPL_RANDOM;
-    xpl.probing = true;
-    xpl_search_begin();
-    for (uint64_t quiet = 0; quiet < enough; quiet++) { /* Executions without a discovery. */
-        xpl_run_once();
-        if (xpl.now.step > xpl.result->longest) {
-            xpl.result->longest = xpl.now.step;
-        }
-        if (xpl.verdict == XPL_RESTART) {
-            quiet = 0;
-        }
-        (void)xpl_search_next();
-    }
-    xpl.probing = false;
-    xpl.options.strategy = strategy;
-}
-
-/* Is the search long by now, and has nobody looked for shared objects yet? */
-static bool sharing_unknown(const struct xpl_result *result, uint64_t looked)
-{
-    const enum xpl_strategy strategy = xpl.options.strategy;
-
-    return looked == 0 && result->executions + result->cut == LONG_SEARCH &&
-           (strategy == XPL_EXHAUST || strategy == XPL_SLEEP ||
-            (strategy == XPL_BOUND && xpl.options.steps_below == 0));
-}
-
-/* The search begins again, what it found is forgotten. */
-static void search_again(const struct xpl_options *options, uint64_t *looked)
-{
-    const uint64_t lost = xpl.result->executions + xpl.result->cut;
-
-    if (lost >= LONG_SEARCH && options->strategy != XPL_NAIVE && options->steps_below == 0) {
-        *looked = 1000 + lost / 50;
-        sharing_look(*looked);
+    if (xpl_search_move()) {
+        return;
     }
     *xpl.result = (struct xpl_result){0};
     xpl.options.steps_below = options->steps_below;
@@ -203,7 +159,6 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
                  struct xpl_result *out_result)
 {
     const double started = clock_seconds();
-    uint64_t looked = 0; /* For shared objects, in so many executions. */
     bool stopped = false;
 
     *out_result = (struct xpl_result){0};
@@ -226,8 +181,8 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
     xpl_search_begin();
     for (;;) {
         xpl_run_once();
-        if (xpl.verdict == XPL_RESTART || sharing_unknown(out_result, looked)) {
-            search_again(options, &looked);
+        if (xpl.verdict == XPL_RESTART) {
+            search_again(options);
             continue;
         }
         stopped = execution_count(out_result) || limits_reached(out_result, started);

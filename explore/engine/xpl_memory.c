@@ -17,8 +17,11 @@ static uint16_t place_add(unsigned slot, void *object, uint8_t bytes)
     if (xpl.places == XPL_PLACES) {
         memory_die("too many atomic objects; make the scenario smaller");
     }
-    xpl.place[xpl.places] =
-        (struct xpl_place){.object = object, .bytes = bytes, .owner = XPL_THREADS, .counts = true};
+    xpl.place[xpl.places] = (struct xpl_place){.object = object,
+                                               .bytes = bytes,
+                                               .owner = XPL_THREADS,
+                                               .local_to = XPL_THREADS,
+                                               .counts = true};
     xpl.place_of[slot] = (uint16_t)(xpl.places + 1);
     return (uint16_t)xpl.places++;
 }
@@ -27,6 +30,8 @@ static uint16_t place_add(unsigned slot, void *object, uint8_t bytes)
 static void place_share(struct xpl_place *place)
 {
     place->shared = true;
+    place->local_to = XPL_THREADS;
+    place->constant = false;
     if (xpl.options.model == XPL_C11) {
         if (xpl.rows == XPL_C11_PLACES) {
             memory_die("too many shared atomic objects; make the scenario smaller");
@@ -60,10 +65,8 @@ static void place_touch(uint16_t index)
     }
 }
 
-bool xpl_place_is_local(uint16_t index, uint8_t kind, uint8_t flags)
+bool xpl_place_is_local(struct xpl_place *place, uint8_t kind, uint8_t flags)
 {
-    struct xpl_place *place = &xpl.place[index];
-
     if (place->shared) {
         return false;
     }
@@ -75,17 +78,19 @@ bool xpl_place_is_local(uint16_t index, uint8_t kind, uint8_t flags)
     place->several |= place->owner != xpl.now.current;
     if ((place->several && !place->counts) || kind == XPL_AWAIT) {
         place_share(place);
+        xpl.newly_shared = (uint16_t)(place - xpl.place);
         xpl_stop(XPL_RESTART);
     }
+    place->local_to = place->counts ? XPL_THREADS : place->owner;
+    place->constant = place->counts && place->several && kind == XPL_LOAD;
     return true;
 }
 
-void xpl_place_is_loaded(uint16_t index)
+void xpl_place_is_loaded(struct xpl_place *place)
 {
-    struct xpl_place *place = &xpl.place[index];
-
     place->loaded = true;
     if (place->commuted) {
+        xpl.newly_shared = XPL_NO_PLACE;
         xpl_stop(XPL_RESTART);
     }
 }
@@ -107,37 +112,32 @@ static uint16_t place_find(void *object, uint8_t bytes)
     return index;
 }
 
-/* Where a few objects are: most accesses find theirs here. */
-static struct {
-    const void *object;
-    uint16_t index;
-} nearby[1024];
+struct xpl_near xpl_nearby[1024];
 
 void xpl_places_forget(void)
 {
     xpl.places = 0;
     memset(xpl.place_of, 0, sizeof(xpl.place_of));
-    memset(nearby, 0, sizeof(nearby));
+    memset(xpl_nearby, 0, sizeof(xpl_nearby));
 }
 
-uint16_t xpl_place_of(const struct xpl_site *site, void *object)
+struct xpl_place *xpl_place_of(const struct xpl_site *site, void *object)
 {
-    const uintptr_t key = (uintptr_t)object;
-    const unsigned slot = (unsigned)((key * 0x9E3779B97F4A7C15u) >> 54); /* 10 bits. */
-    uint16_t index = nearby[slot].index;
+    struct xpl_near *near = &xpl_nearby[xpl_near_slot(object)];
+    struct xpl_place *place = near->place;
 
-    if (nearby[slot].object != object) {
-        index = place_find(object, site->bytes);
-        nearby[slot].object = object;
-        nearby[slot].index = index;
+    if (near->object != object) {
+        place = &xpl.place[place_find(object, site->bytes)];
+        near->object = object;
+        near->place = place;
     }
-    if (xpl.place[index].bytes != site->bytes) {
+    if (place->bytes != site->bytes) {
         memory_die("one atomic object is accessed with two widths");
     }
-    if (xpl.place[index].epoch != xpl.epoch) {
-        place_touch(index);
+    if (place->epoch != xpl.epoch) {
+        place_touch((uint16_t)(place - xpl.place));
     }
-    return index;
+    return place;
 }
 
 /* All but the first so many objects become again what they were before they were touched. */

@@ -260,7 +260,7 @@ void xpl_races_of(unsigned step, struct xpl_event *event)
  * Who waits now, and did not before the last step? Had it been faster than the step that made it
  * wait, it would have gone on: what it wants to do races too, although it is not done.
  */
-void xpl_races_of_waiting(void)
+void xpl_races_of_waiting(uint16_t waiting)
 {
     const struct xpl_event *last;
 
@@ -268,12 +268,13 @@ void xpl_races_of_waiting(void)
         return;
     }
     last = &xpl.nodes[xpl.now.step - 1].event;
-    for (unsigned i = 0; i < xpl.threads; i++) {
+    for (; waiting != 0; waiting &= (uint16_t)(waiting - 1)) {
+        const unsigned i = xpl_lowest(waiting);
         const struct xpl_running *thread = &xpl.thread[i];
         struct xpl_event event;
 
-        if (!thread->done && thread->op.kind == XPL_AWAIT &&
-            (last->process == i || last->place == thread->op.place) && xpl_alternatives(i) == 0) {
+        if (thread->op.kind == XPL_AWAIT &&
+            (last->process == i || last->place == thread->op.place)) {
             xpl_event_of(i, &event);
             xpl_races_of(xpl.now.step, &event);
         }

@@ -147,10 +147,12 @@ static uint8_t op_flags_of(uint8_t kind, uint8_t order)
         [XPL_CAS] = XPL_OP_READS | XPL_OP_WRITES,
         [XPL_AWAIT] = XPL_OP_READS | XPL_OP_WRITES,
     };
+    const bool asks = kind == XPL_AWAIT || kind == XPL_CHOOSE || xpl.options.model == XPL_C11;
     const bool adds = kind == XPL_OR || kind == XPL_AND || kind == XPL_ADD;
     const bool blind = adds && (xpl.options.model != XPL_C11 || order == XPL_RELAXED ||
                                 order == XPL_RELEASE || order == XPL_GHOST);
-    const uint8_t touches = blind ? flags[kind] | XPL_OP_BLIND : flags[kind];
+    const uint8_t touches =
+        (uint8_t)(flags[kind] | (blind ? XPL_OP_BLIND : 0u) | (asks ? XPL_OP_ASKS : 0u));
 
     if (order == XPL_GHOST) {
         return touches | XPL_OP_GHOST;
@@ -159,7 +161,7 @@ static uint8_t op_flags_of(uint8_t kind, uint8_t order)
         const bool locked = flags[kind] == (XPL_OP_READS | XPL_OP_WRITES);
         const bool full = order == XPL_SEQ_CST && kind != XPL_LOAD && kind != XPL_CHOOSE;
 
-        return locked || full ? touches | XPL_OP_DRAINS : touches;
+        return locked || full ? touches | XPL_OP_DRAINS | XPL_OP_ASKS : touches;
     }
     return xpl.options.model == XPL_C11 && order == XPL_SEQ_CST ? touches | XPL_OP_SC : touches;
 }
@@ -194,21 +196,20 @@ static inline void step_beside_plain(const struct xpl_site *site, const void *ob
 }
 
 /* Does only this thread touch it? Then the access commutes with everything. */
-static inline bool step_is_local(uint16_t index, const struct xpl_site *site, uint8_t flags)
+static inline bool step_is_local(struct xpl_place *place, const struct xpl_site *site,
+                                 uint8_t flags)
 {
-    const struct xpl_place *place = &xpl.place[index];
-
-    return (!place->shared && !place->counts && place->owner == xpl.now.current &&
-            site->kind != XPL_AWAIT) ||
-           xpl_place_is_local(index, site->kind, flags);
+    return !place->shared && ((place->local_to == xpl.now.current && site->kind != XPL_AWAIT) ||
+                              xpl_place_is_local(place, site->kind, flags));
 }
 
 /* C11: a load, or a compare-exchange that fails, may see an older store. */
-static inline void step_may_see_old(uint16_t index, const struct xpl_site *site, uint8_t flags)
+static inline void step_may_see_old(struct xpl_place *place, const struct xpl_site *site,
+                                    uint8_t flags)
 {
     if (xpl.options.model == XPL_C11 && (site->kind == XPL_LOAD || site->kind == XPL_CAS) &&
-        (flags & XPL_OP_GHOST) == 0 && !xpl.place[index].loaded) {
-        xpl_place_is_loaded(index);
+        (flags & XPL_OP_GHOST) == 0 && !place->loaded) {
+        xpl_place_is_loaded(place);
     }
 }
 
@@ -217,35 +218,60 @@ uint64_t xpl_taken(struct xpl_site *site)
     if (!site->used) {
         site->used = true;
         if (xpl.inside) {
+            xpl.newly_shared = XPL_NO_PLACE;
             xpl_stop(XPL_RESTART); /* It was taken for one that nobody looks at. */
         }
     }
     return xpl.taken[xpl.inside ? xpl.now.current : XPL_THREADS];
 }
 
-uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
+/* Outside the threads: preparing, or checking. */
+static uint64_t step_outside(const struct xpl_site *site, void *object, uint64_t operand,
+                             uint64_t expected)
+{
+    if (xpl.checking && site->kind != XPL_LOAD && object != NULL) {
+        (void)xpl_place_of(site, object); /* Remembers what to put back. */
+    }
+    return xpl.taken[XPL_THREADS] = xpl_plainly(site, object, operand, expected);
+}
+
+/* What the running thread does next, for everybody to see. */
+static void step_announce(struct xpl_op *op, uint16_t place, uint64_t operand, uint64_t expected)
+{
+    const uint16_t self = (uint16_t)(1u << xpl.now.current);
+
+    op->operand = operand;
+    op->expected = expected;
+    op->place = place;
+    if ((op->flags & XPL_OP_ASKS) != 0) {
+        xpl.now.ready &= (uint16_t)~self;
+        xpl.now.asks |= self;
+    } else {
+        xpl.now.ready |= self;
+        xpl.now.asks &= (uint16_t)~self;
+    }
+}
+
+static __attribute__((noinline)) uint64_t step_take(struct xpl_site *site, void *object,
+                                                    uint64_t operand, uint64_t expected)
 {
     const uint8_t all = op_flags[site->kind][site->order];
     const uint8_t flags = site->used ? all & (uint8_t)~XPL_OP_BLIND : all;
-    uint16_t place = XPL_NO_PLACE;
-    struct xpl_op *op;
+    const unsigned self = xpl.now.current;
+    struct xpl_op *op = &xpl.thread[self].op;
+    uint16_t index = XPL_NO_PLACE;
 
-    if (!xpl.inside) {
-        if (xpl.checking && site->kind != XPL_LOAD && object != NULL) {
-            (void)xpl_place_of(site, object); /* Remembers what to put back. */
-        }
-        return xpl.taken[XPL_THREADS] = xpl_plainly(site, object, operand, expected);
-    }
     site->reached = true;
     if (object != NULL) {
-        place = xpl_place_of(site, object);
+        struct xpl_place *place = xpl_place_of(site, object);
+
         if (step_is_local(place, site, flags) && (flags & XPL_OP_DRAINS) == 0) {
             step_beside_plain(site, object);
-            return xpl.taken[xpl.now.current] = xpl_plainly(site, object, operand, expected);
+            return xpl.taken[self] = xpl_plainly(site, object, operand, expected);
         }
         step_may_see_old(place, site, flags);
+        index = (uint16_t)(place - xpl.place);
     }
-    op = &xpl.thread[xpl.now.current].op;
     op->site = site;
     op->kind = site->kind;
     op->order = site->order;
@@ -253,18 +279,44 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
     if (op_is_nothing(op)) {
         return 0;
     }
-    op->operand = operand;
-    op->expected = expected;
-    op->place = place;
+    step_announce(op, index, operand, expected);
     if (xpl.starting) {
-        xpl_fiber_switch(&xpl.thread[xpl.now.current].fiber, &xpl.main);
+        xpl_fiber_switch(&xpl.thread[self].fiber, &xpl.main);
     } else {
         run_schedule();
     }
     if (object != NULL) {
         step_beside_plain(site, object);
     }
-    return xpl.taken[xpl.now.current] = op->result;
+    return xpl.taken[self] = op->result;
+}
+
+/* The most frequent accesses are no steps, and need nothing of the above. */
+static inline bool step_is_free(const struct xpl_site *site, const struct xpl_place *place)
+{
+    const bool load = site->kind == XPL_LOAD;
+
+    return place->epoch == xpl.epoch && place->bytes == site->bytes &&
+           ((load && place->constant) ||
+            (place->local_to == xpl.now.current &&
+             (load || (site->kind < XPL_FENCE && xpl.options.model != XPL_TSO))));
+}
+
+uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
+{
+    if (xpl.inside && object != NULL) {
+        const struct xpl_near *near = &xpl_nearby[xpl_near_slot(object)];
+
+        if (near->object == object && step_is_free(site, near->place)) {
+            site->reached = true;
+            step_beside_plain(site, object);
+            return xpl.taken[xpl.now.current] = site->kind == XPL_LOAD
+                                                    ? xpl_get(object, site->bytes)
+                                                    : xpl_plainly(site, object, operand, expected);
+        }
+    }
+    return xpl.inside ? step_take(site, object, operand, expected)
+                      : step_outside(site, object, operand, expected);
 }
 
 unsigned xpl_choose(unsigned limit)
@@ -284,6 +336,8 @@ static void run_thread(void)
 
     thread->run(thread->argument);
     xpl.thread[xpl.now.current].done = true;
+    xpl.now.ready &= (uint16_t) ~(1u << xpl.now.current);
+    xpl.now.asks &= (uint16_t) ~(1u << xpl.now.current);
     if (xpl.starting) {
         xpl_fiber_switch(&xpl.thread[xpl.now.current].fiber, &xpl.main);
     } else {
@@ -385,7 +439,7 @@ void xpl_run_once(void)
         run_start();
     }
     xpl.inside = false;
-    if (xpl.verdict == XPL_ENDED && !xpl.probing) {
+    if (xpl.verdict == XPL_ENDED) {
         xpl.checking = true;
         run_check();
         xpl.checking = false;

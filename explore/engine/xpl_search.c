@@ -29,20 +29,20 @@ static bool choices_are_stores(unsigned process)
 }
 
 /* Which processes sleep in the state after @before's step: those that commute with it sleep on. */
-static void node_sleep(const struct xpl_node *before, struct xpl_node *node)
+void xpl_search_sleep(const struct xpl_node *before, struct xpl_node *node)
 {
-    for (uint16_t rest = before->enabled; rest != 0; rest &= (uint16_t)(rest - 1)) {
+    uint16_t rest = before->asleep & (uint16_t) ~(1u << before->process);
+
+    for (; rest != 0; rest &= (uint16_t)(rest - 1)) {
         const unsigned process = xpl_lowest(rest);
         struct xpl_event next;
         enum xpl_relation relation;
 
-        if (before->sleep[process] == 0 || process == before->process) {
-            continue;
-        }
         xpl_event_of(process, &next);
         relation = xpl_relate(&before->event, &next);
         if (relation == XPL_UNRELATED || relation == XPL_MISSED_WRITE) {
             node->sleep[process] = before->sleep[process];
+            node->asleep |= (uint16_t)(1u << process);
         }
     }
 }
@@ -82,10 +82,16 @@ static void node_bound(struct xpl_node *node, const struct xpl_node *before)
     }
 }
 
-/* Choose @process here, with the newest of its choices that is not asleep. */
-static bool node_choose(struct xpl_node *node, unsigned process)
+/* The choices of @process that sleep here. */
+static inline uint64_t sleeping(const struct xpl_node *node, unsigned process)
 {
-    const uint64_t choices = node->alternatives[process] & ~node->sleep[process];
+    return (node->asleep >> process & 1) != 0 ? node->sleep[process] : 0;
+}
+
+/* Choose @process here, with the newest of its choices that is not asleep. */
+bool xpl_search_choose(struct xpl_node *node, unsigned process)
+{
+    const uint64_t choices = node->alternatives[process] & ~sleeping(node, process);
 
     if (choices == 0) {
         return false;
@@ -100,34 +106,36 @@ static bool node_choose_first(struct xpl_node *node)
 {
     uint16_t candidates = node->backtrack != 0 ? node->backtrack : node->enabled;
 
-    if ((candidates & (1u << node->last)) != 0 && node_choose(node, node->last)) {
+    if ((candidates & (1u << node->last)) != 0 && xpl_search_choose(node, node->last)) {
         return true;
     }
     for (; candidates != 0; candidates &= (uint16_t)(candidates - 1)) {
-        if (node_choose(node, xpl_lowest(candidates))) {
+        if (xpl_search_choose(node, xpl_lowest(candidates))) {
             return true;
         }
     }
     return false;
 }
 
-static inline void node_enable(struct xpl_node *node, unsigned process)
+void xpl_search_enabled(struct xpl_node *node)
 {
-    node->sleep[process] = 0;
-    node->alternatives[process] = xpl_alternatives(process);
-    node->enabled |= (uint16_t)((node->alternatives[process] != 0) << process);
-}
-
-static void node_enabled(struct xpl_node *node)
-{
-    node->enabled = 0;
+    node->enabled = xpl.now.ready;
+    node->waiting = 0;
+    node->asleep = 0;
     node->done = 0;
     node->backtrack = 0;
     node->last = (uint8_t)xpl.now.last;
-    for (unsigned i = 0; i < xpl.threads; i++) {
-        node_enable(node, i);
-        if (xpl.options.model == XPL_TSO) {
-            node_enable(node, XPL_THREADS + i);
+    for (uint16_t rest = xpl.now.ready; rest != 0; rest &= (uint16_t)(rest - 1)) {
+        node->alternatives[xpl_lowest(rest)] = 1;
+    }
+    for (uint16_t rest = xpl.now.asks; rest != 0; rest &= (uint16_t)(rest - 1)) {
+        const unsigned process = xpl_lowest(rest);
+
+        node->alternatives[process] = xpl_alternatives(process);
+        if (node->alternatives[process] != 0) {
+            node->enabled |= (uint16_t)(1u << process);
+        } else {
+            node->waiting |= (uint16_t)(1u << process);
         }
     }
 }
@@ -139,9 +147,9 @@ static bool node_open(unsigned step)
     const struct xpl_node *before = step > 0 ? &xpl.nodes[step - 1] : NULL;
     const enum xpl_strategy strategy = xpl.options.strategy;
 
-    node_enabled(node);
+    xpl_search_enabled(node);
     if (strategy == XPL_EXHAUST) {
-        xpl_races_of_waiting();
+        xpl_races_of_waiting(node->waiting);
     }
     if (node->enabled == 0) {
         xpl.verdict = XPL_ENDED;
@@ -153,7 +161,7 @@ static bool node_open(unsigned step)
         return false;
     }
     if (before != NULL && (strategy == XPL_EXHAUST || strategy == XPL_SLEEP)) {
-        node_sleep(before, node);
+        xpl_search_sleep(before, node);
     }
     if (strategy == XPL_BOUND) {
         if (xpl.options.steps_below != 0 && step + 1 >= xpl.options.steps_below) {
@@ -178,7 +186,7 @@ static bool node_random(unsigned step)
     struct xpl_node *node = &xpl.nodes[step];
     unsigned best = 0;
 
-    node_enabled(node);
+    xpl_search_enabled(node);
     if (node->enabled == 0) {
         xpl.verdict = XPL_ENDED;
         return false;
@@ -188,16 +196,13 @@ static bool node_random(unsigned step)
             xpl.priority[xpl.now.last] = (uint8_t)i;
         }
     }
-    if (xpl.probing && random_next() % 8 == 0) { /* Anybody: what is shared shows sooner. */
-        xpl.priority[xpl.now.last] = (uint8_t)(random_next() % 200);
-    }
     best = xpl_lowest(node->enabled);
     for (uint16_t rest = node->enabled; rest != 0; rest &= (uint16_t)(rest - 1)) {
         if (xpl.priority[xpl_lowest(rest)] > xpl.priority[best]) {
             best = xpl_lowest(rest);
         }
     }
-    node_choose(node, best);
+    xpl_search_choose(node, best);
     if (random_next() % 4 == 0) {
         uint64_t choices = node->alternatives[best];
 
@@ -215,7 +220,7 @@ static bool node_replay(unsigned step)
     struct xpl_node *node = &xpl.nodes[step];
     unsigned process, alternative;
 
-    node_enabled(node);
+    xpl_search_enabled(node);
     if (node->enabled == 0) {
         xpl.verdict = XPL_ENDED;
         return false;
@@ -249,6 +254,10 @@ int xpl_search_pick(unsigned *out_alternative)
         if (step == XPL_STEPS || xpl.now.count[xpl.now.last] == XPL_STEPS / 2) {
             xpl.verdict = XPL_TOO_LONG;
             return -1;
+        }
+        if (xpl.moving && xpl_move_pick(step)) {
+            *out_alternative = node->alternative;
+            return node->process;
         }
         switch (xpl.options.strategy) {
         case XPL_RANDOM:
@@ -286,6 +295,7 @@ void xpl_search_begin(void)
     xpl.depth = 0;
     xpl.prefixes = 0;
     xpl.frozen = 0;
+    xpl.moving = false;
     if (xpl.options.strategy == XPL_REPLAY) {
         xpl.options.token = strchr(xpl.token_objects, ':') + 1;
         xpl.token_repeats = 0;
@@ -318,19 +328,20 @@ bool xpl_search_next(void)
 
         xpl.depth = depth;
         node->tried |= (uint64_t)1 << node->alternative;
-        left = node->alternatives[node->process] & ~node->tried & ~node->sleep[node->process];
+        left = node->alternatives[node->process] & ~node->tried & ~sleeping(node, node->process);
         if (left != 0) {
             node->alternative = (uint8_t)highest(left);
             return true;
         }
         node->done |= (uint16_t)(1u << node->process);
         if (xpl.options.strategy == XPL_EXHAUST || xpl.options.strategy == XPL_SLEEP) {
-            node->sleep[node->process] |= node->alternatives[node->process];
+            node->sleep[node->process] = node->alternatives[node->process];
+            node->asleep |= (uint16_t)(1u << node->process);
         }
         while ((node->backtrack & ~node->done) != 0) {
             const unsigned process = xpl_lowest((uint16_t)(node->backtrack & ~node->done));
 
-            if (node_choose(node, process)) {
+            if (xpl_search_choose(node, process)) {
                 return true;
             }
             node->done |= (uint16_t)(1u << process);

@@ -40,20 +40,22 @@ struct xpl_message {
  * An atomic object. Its place in the table lasts over executions; the messages do not.
  *
  * As long as only one thread has ever touched it, what it does there commutes with everything and
- * is no step. When a second thread turns up, the search starts again, with the object shared. The
+ * is no step. When a second thread turns up, the accesses so far become steps: see xpl_move.c. The
  * same holds as long as threads only add to it, or only set bits, and do not look: a counter; and
  * as long as they only load it: a constant.
  */
 struct xpl_place {
-    void *object;
+    _Alignas(64) void *object;
     uint64_t initial;
     uint64_t epoch; /* The execution that the rest belongs to. */
     uint16_t last;  /* The last step on it, from 1; 0: none. */
     uint8_t bytes;
-    uint8_t owner; /* The thread that touched it; XPL_THREADS: none yet. */
+    uint8_t owner;    /* The thread that touched it; XPL_THREADS: none yet. */
+    uint8_t local_to; /* The owner, if whatever it does here is no step; else XPL_THREADS. */
     bool shared;
-    bool counts;  /* All accesses so far were loads, or blind and of one kind … */
-    bool several; /* … and not all of one thread. */
+    bool constant; /* Several threads load it, and nobody does anything else: no step either. */
+    bool counts;   /* All accesses so far were loads, or blind and of one kind … */
+    bool several;  /* … and not all of one thread. */
     uint8_t count_kind;
     bool commuted; /* The search has counted on it that two blind changes commute … */
     bool loaded;   /* … which they do not if a load can see one without the other (C11). */
@@ -78,6 +80,7 @@ struct xpl_op {
 #define XPL_OP_SC     4u /* Has its place in the one order of all seq_cst operations (C11). */
 #define XPL_OP_DRAINS 8u /* Waits until the own buffer is empty (TSO). */
 #define XPL_OP_GHOST  16u
+#define XPL_OP_ASKS   64u /* Whether it can go on, and with which choices, must be asked. */
 #define XPL_OP_BLIND  32u /* Changes by adding or by bits, and nobody looks at what was there. */
 
 struct xpl_waiting_store {
@@ -119,6 +122,8 @@ struct xpl_event {
 /* A state of the search: what can be done here, and what has been. */
 struct xpl_node {
     uint16_t enabled;                     /* Processes that can go on. */
+    uint16_t waiting;                     /* Threads that cannot, and are not done. */
+    uint16_t asleep;                      /* Those with something in `sleep`. */
     uint16_t backtrack;                   /* Those that must be tried. */
     uint16_t done;                        /* Those that have been tried whole. */
     uint8_t process;                      /* The one now tried … */
@@ -126,8 +131,8 @@ struct xpl_node {
     uint8_t last;                         /* Thread of the step before. */
     uint8_t spent;                        /* Surprises before this step (XPL_BOUND). */
     uint64_t tried;                       /* Choices of `process` that have been tried. */
-    uint64_t alternatives[XPL_PROCESSES]; /* Choices of each process here, a bit each. */
-    uint64_t sleep[XPL_PROCESSES];        /* Choices that lead only to what was seen before. */
+    uint64_t alternatives[XPL_PROCESSES]; /* Choices of those that are enabled, a bit each. */
+    uint64_t sleep[XPL_PROCESSES];        /* Of `asleep`: lead only to what was seen before. */
     struct xpl_event event;
 };
 
@@ -137,6 +142,8 @@ struct xpl_now {
     unsigned current; /* Thread that runs. */
     unsigned last;    /* Thread of the last step. */
     unsigned touched; /* Atomic objects touched so far. */
+    uint16_t ready;   /* Processes that can go on, with one choice, whatever the others do … */
+    uint16_t asks;    /* … and threads of which nobody knows without asking. */
     uint16_t last_sc; /* The last step in the one order of seq_cst operations, from 1 (C11). */
     uint8_t count[XPL_PROCESSES];      /* Steps of each process … */
     uint16_t last_step[XPL_PROCESSES]; /* … and the last of them. */
@@ -178,7 +185,6 @@ struct xpl_state {
     /* The execution. */
     bool inside;   /* Threads are running: hooks are steps. */
     bool checking; /* `check` is running: what it changes is put back as well. */
-    bool probing;  /* Executions only look for shared objects. */
     bool starting; /* Threads go to their first step. */
     bool copying;  /* The running thread is parked for a checkpoint. */
     enum xpl_verdict verdict;
@@ -193,6 +199,8 @@ struct xpl_state {
     uint64_t prefixes;
     const char *token_objects; /* The token's first part … */
     unsigned token_repeats;    /* … and how often the step at hand is still to be done. */
+    uint16_t newly_shared;     /* Why the verdict is XPL_RESTART; XPL_NO_PLACE: something else. */
+    bool moving;               /* The execution repeats one from before the object was shared. */
     uint64_t random;
     uint8_t priority[XPL_PROCESSES];
     unsigned change_at[8];
@@ -213,6 +221,18 @@ struct xpl_state {
 };
 
 extern struct xpl_state xpl;
+/* Where a few objects are: most accesses find theirs here. */
+struct xpl_near {
+    const void *object;
+    struct xpl_place *place;
+};
+extern struct xpl_near xpl_nearby[1024];
+
+static inline unsigned xpl_near_slot(const void *object)
+{
+    return (unsigned)(((uintptr_t)object * 0x9E3779B97F4A7C15u) >> 54); /* 10 bits. */
+}
+
 extern struct xpl_message xpl_messages[XPL_C11_PLACES][XPL_MESSAGES];
 
 static inline uint64_t xpl_get(const void *object, uint8_t bytes)
@@ -259,7 +279,7 @@ void xpl_stop(enum xpl_verdict verdict);
 uint8_t *xpl_run_stack_top(unsigned thread);
 
 /* xpl_memory.c */
-uint16_t xpl_place_of(const struct xpl_site *site, void *object);
+struct xpl_place *xpl_place_of(const struct xpl_site *site, void *object);
 void xpl_places_forget(void);
 void xpl_memory_reset(void);
 void xpl_memory_forget(unsigned touched);
@@ -267,9 +287,9 @@ uint64_t xpl_changed(const struct xpl_op *op, uint64_t was, uint8_t bytes, bool 
 uint64_t xpl_plainly(const struct xpl_site *site, void *object, uint64_t operand,
                      uint64_t expected);
 /* May this access go on without being a step? Ends the execution if that was wrong before. */
-bool xpl_place_is_local(uint16_t index, uint8_t kind, uint8_t flags);
+bool xpl_place_is_local(struct xpl_place *place, uint8_t kind, uint8_t flags);
 /* It may be read by a load that need not see the newest: ends the execution likewise. */
-void xpl_place_is_loaded(uint16_t index);
+void xpl_place_is_loaded(struct xpl_place *place);
 /* Can the process go on, and with which choices (bits)? 0: it cannot. */
 uint64_t xpl_alternatives(unsigned process);
 /* Do the process's next step. Fills what the event needs to know about it. */
@@ -320,13 +340,21 @@ enum xpl_relation {
 };
 enum xpl_relation xpl_relate(const struct xpl_event *first, const struct xpl_event *second);
 void xpl_races_of(unsigned step, struct xpl_event *event);
-void xpl_races_of_waiting(void);
+void xpl_races_of_waiting(uint16_t waiting);
 void xpl_event_of(unsigned process, struct xpl_event *out_event);
 
 /* xpl_search.c */
 int xpl_search_pick(unsigned *out_alternative);
 bool xpl_search_next(void);
 void xpl_search_begin(void);
+void xpl_search_enabled(struct xpl_node *node);
+void xpl_search_sleep(const struct xpl_node *before, struct xpl_node *node);
+bool xpl_search_choose(struct xpl_node *node, unsigned process);
+
+/* xpl_move.c: go on with the search after the verdict XPL_RESTART. False: it has to begin again. */
+bool xpl_search_move(void);
+/* While xpl.moving: decide as then. False: all has been repeated, and the search goes on. */
+bool xpl_move_pick(unsigned step);
 
 /* xpl_token.c */
 void xpl_token_write(char *text, size_t size);

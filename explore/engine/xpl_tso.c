@@ -22,8 +22,9 @@ uint64_t xpl_tso_alternatives(unsigned process)
     return 1;
 }
 
-static void tso_flush(struct xpl_running *thread, struct xpl_event *event)
+static void tso_flush(unsigned process, struct xpl_event *event)
 {
+    struct xpl_running *thread = &xpl.thread[process - XPL_THREADS];
     const struct xpl_waiting_store *store = &thread->buffer[thread->buffer_first];
     const struct xpl_place *place = &xpl.place[store->place];
 
@@ -40,11 +41,15 @@ static void tso_flush(struct xpl_running *thread, struct xpl_event *event)
     }
     xpl_memory_write(place, store->value);
     thread->buffer_first = (uint8_t)((thread->buffer_first + 1u) % XPL_BUFFER);
-    thread->buffer_count--;
+    if (--thread->buffer_count == 0) {
+        xpl.now.ready &= (uint16_t) ~(1u << process);
+    }
 }
 
-static void tso_buffer(struct xpl_running *thread, struct xpl_event *event)
+static void tso_buffer(unsigned self, struct xpl_event *event)
 {
+    struct xpl_running *thread = &xpl.thread[self];
+
     if (thread->buffer_count == XPL_BUFFER) {
         fprintf(stderr, "explore: %s: XPL_BUFFER is too small\n", xpl.scenario->name);
         exit(2);
@@ -57,6 +62,7 @@ static void tso_buffer(struct xpl_running *thread, struct xpl_event *event)
                                    .step = (uint16_t)(xpl.now.step + 1),
                                    .sequence = event->sequence};
     thread->buffer_count++;
+    xpl.now.ready |= (uint16_t)(1u << (XPL_THREADS + self));
 }
 
 static uint64_t tso_load(const struct xpl_running *thread)
@@ -81,7 +87,7 @@ void xpl_tso_perform(unsigned process, struct xpl_event *event)
     bool writes = true;
 
     if (process >= XPL_THREADS) {
-        tso_flush(thread, event);
+        tso_flush(process, event);
         return;
     }
     if (op->place == XPL_NO_PLACE) {
@@ -91,7 +97,7 @@ void xpl_tso_perform(unsigned process, struct xpl_event *event)
     op->result = (op->flags & XPL_OP_GHOST) != 0 ? xpl_memory_read(place) : tso_load(thread);
     now = xpl_changed(op, op->result, place->bytes, &writes);
     if (op->kind == XPL_STORE && (op->flags & (XPL_OP_DRAINS | XPL_OP_GHOST)) == 0) {
-        tso_buffer(thread, event);
+        tso_buffer(process, event);
     } else if (writes) {
         xpl_memory_write(place, now);
     }
