@@ -108,18 +108,20 @@ static void result_print(const struct request *request, const struct xpl_result 
     if (request->json) {
         printf("{\"scenario\":\"%s\",\"model\":\"%s\",\"executions\":%llu,\"cut\":%llu,"
                "\"steps\":%llu,\"violations\":%llu,\"complete\":%s,\"token\":\"%s\","
-               "\"timing\":{\"seconds\":%.3f}}\n",
+               "\"timing\":{\"seconds\":%.3f,\"executions_per_second\":%.0f}}\n",
                request->scenario->name, model, (unsigned long long)result->executions,
                (unsigned long long)result->cut, (unsigned long long)result->steps,
                (unsigned long long)result->violations, result->complete ? "true" : "false",
-               result->token, result->seconds);
+               result->token, result->seconds, rate);
         return;
     }
     printf("%-18s %-3s  %10llu executions  %10llu cut  %3u steps at most  %7.2f s  %5.2f M/s  ",
            request->scenario->name, model, (unsigned long long)result->executions,
            (unsigned long long)result->cut, result->longest, result->seconds, rate * 1e-6);
     printf("%llu violations%s%s\n", (unsigned long long)result->violations,
-           result->complete ? "" : ", not complete",
+           result->unfit      ? ", not complete: it met what other shards may not know"
+           : result->complete ? ""
+                              : ", not complete",
            result->unordered_stores ? ", stores that nothing orders" : "");
     if (result->violations > 0) {
         printf("\n%s.\n", result->what);

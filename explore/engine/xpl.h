@@ -127,6 +127,7 @@ struct xpl_result {
     uint64_t steps;
     uint64_t violations;
     bool complete;          /**< Nothing is left to explore within the strategy's bounds. */
+    bool unfit;             /**< This shard is not a part of the tree that the others explore. */
     bool unordered_stores;  /**< Two stores to one place that nothing orders: see docs/PROOF.md. */
     unsigned longest;       /**< Steps of the longest execution. */
     unsigned places;        /**< Atomic objects touched. */

@@ -7,6 +7,10 @@
 
 #include "explore/engine/xpl_state.h"
 
+/* Executions after which a search is long, and random ones that it is worth then. */
+#define LONG_SEARCH 20000u
+#define LEARNING    500u
+
 const char *xpl_model_name(enum xpl_model model)
 {
     static const char *const names[] = {"sc", "tso", "c11"};
@@ -144,6 +148,64 @@ static unsigned shared_places(void)
     return count;
 }
 
+/*
+ * What a search counts on (nobody looks at what this change found; no load sees that object) may
+ * turn out wrong late, and then it begins again. A few hundred random executions find nearly all
+ * of that, so a search that proves to be long is interrupted for them once. True: they found some.
+ */
+static bool search_learns(unsigned executions)
+{
+    static struct xpl_node nodes[XPL_STEPS + 1];
+    const struct xpl_result result = *xpl.result;
+    const enum xpl_strategy strategy = xpl.options.strategy;
+    const unsigned step = xpl.now.step;
+    const uint64_t prefixes = xpl.prefixes;
+    bool learnt = false;
+
+    memcpy(nodes, xpl.nodes, sizeof(nodes));
+    xpl.options.strategy = XPL_RANDOM;
+    xpl.probing = true;
+    xpl_search_begin();
+    for (unsigned i = 0; i < executions; i++) {
+        xpl_run_once();
+        learnt |= xpl.verdict == XPL_RESTART;
+        if (xpl.now.step > xpl.result->longest) {
+            xpl.result->longest = xpl.now.step; /* Priorities change at steps up to there. */
+        }
+        (void)xpl_search_next();
+    }
+    xpl.probing = false;
+    xpl.options.strategy = strategy;
+    xpl_search_begin();
+    memcpy(xpl.nodes, nodes, sizeof(nodes));
+    xpl.now.step = step;
+    xpl.prefixes = prefixes;
+    *xpl.result = result;
+    xpl.newly_shared = XPL_NO_PLACE;
+    return learnt;
+}
+
+static bool search_is_long(const struct xpl_result *result)
+{
+    const enum xpl_strategy strategy = xpl.options.strategy;
+
+    return (strategy == XPL_EXHAUST || strategy == XPL_SLEEP ||
+            (strategy == XPL_BOUND && xpl.options.steps_below == 0)) &&
+           result->executions + result->cut == LONG_SEARCH;
+}
+
+/*
+ * Parts of a search are parts of one tree only if all know the same of the program. So each first
+ * learns for long, from the same random executions; one that learns more later cannot say that
+ * together with the others it has seen all.
+ */
+static void shard_learns(void)
+{
+    while (xpl.options.shards > 1 && search_learns(20 * LEARNING)) {
+    }
+    xpl_search_begin();
+}
+
 /* What is known of the program has changed: the search goes on where it can, or begins again. */
 static void search_again(const struct xpl_options *options)
 {
@@ -159,7 +221,7 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
                  struct xpl_result *out_result)
 {
     const double started = clock_seconds();
-    bool stopped = false;
+    bool stopped = false, learnt = options->shards > 1, unfit = false;
 
     *out_result = (struct xpl_result){0};
     if (options->shards > 1 && options->shard >= options->shards) {
@@ -179,20 +241,31 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
         return false;
     }
     xpl_search_begin();
+    shard_learns();
     for (;;) {
         xpl_run_once();
         if (xpl.verdict == XPL_RESTART) {
+            unfit = options->shards > 1;
             search_again(options);
             continue;
         }
         stopped = execution_count(out_result) || limits_reached(out_result, started);
+        if (!stopped && !learnt && search_is_long(out_result)) {
+            learnt = true;
+            if (search_learns(LEARNING)) {
+                search_again(options);
+                continue;
+            }
+        }
         if (stopped || !xpl_search_next()) {
             break;
         }
     }
     xpl_memory_reset();
     xpl_keep_restore(); /* Whoever prepares next finds what `prepare` left. */
-    out_result->complete = !stopped && out_result->too_long == 0 && options->strategy != XPL_RANDOM;
+    out_result->unfit = unfit;
+    out_result->complete =
+        !stopped && !unfit && out_result->too_long == 0 && options->strategy != XPL_RANDOM;
     out_result->places = shared_places();
     out_result->seconds = clock_seconds() - started;
     if (options->progress && isatty(STDERR_FILENO)) {

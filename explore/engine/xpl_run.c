@@ -439,7 +439,7 @@ void xpl_run_once(void)
         run_start();
     }
     xpl.inside = false;
-    if (xpl.verdict == XPL_ENDED) {
+    if (xpl.verdict == XPL_ENDED && !xpl.probing) {
         xpl.checking = true;
         run_check();
         xpl.checking = false;

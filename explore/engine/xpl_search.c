@@ -196,6 +196,9 @@ static bool node_random(unsigned step)
             xpl.priority[xpl.now.last] = (uint8_t)i;
         }
     }
+    if (xpl.probing && random_next() % 8 == 0) { /* Rare things are met sooner so. */
+        xpl.priority[xpl.now.last] = (uint8_t)(random_next() % 200);
+    }
     best = xpl_lowest(node->enabled);
     for (uint16_t rest = node->enabled; rest != 0; rest &= (uint16_t)(rest - 1)) {
         if (xpl.priority[xpl_lowest(rest)] > xpl.priority[best]) {

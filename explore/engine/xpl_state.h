@@ -185,6 +185,7 @@ struct xpl_state {
     /* The execution. */
     bool inside;   /* Threads are running: hooks are steps. */
     bool checking; /* `check` is running: what it changes is put back as well. */
+    bool probing;  /* Executions only look for what the search cannot count on. */
     bool starting; /* Threads go to their first step. */
     bool copying;  /* The running thread is parked for a checkpoint. */
     enum xpl_verdict verdict;
