@@ -26,11 +26,11 @@ TIMES = 2000
 
 # What, bound, target.
 INSTRUCTIONS = [
-    ("dispatch:1:0", "an idle interrupt, 1 channel", 46, 15),
-    ("dispatch:2047:0", "an idle interrupt, 2047 channels", 166, 100),
-    ("dispatch:64:8", "8 events of 64 channels", 400, None),
-    ("dispatch:2047:255", "255 events of 2047 channels", 8000, None),
-    ("dispatch:2047:2047", "2047 events", 51000, None),
+    ("dispatch:1:0", "an idle interrupt, 1 channel", 26, 15),
+    ("dispatch:2047:0", "an idle interrupt, 2047 channels", 100, 100),
+    ("dispatch:64:8", "8 events of 64 channels", 365, None),
+    ("dispatch:2047:255", "255 events of 2047 channels", 6700, None),
+    ("dispatch:2047:2047", "2047 events", 43500, None),
     ("ring:1", "a packet of 16 bytes, sent and received", 174, 180),
     ("ring:32", "the same in batches of 32", 94, 95),
 ]
@@ -107,8 +107,10 @@ def main() -> int:
         wish = "" if target is None or value <= target else f", target {target:g}: not reached"
         print(f"{'' if good else 'FAILED '}{kind}: {what}: {value:g}, bound {bound:g}{wish}")
 
+    harness = instructions(plain, "no-interrupt")
     for work, what, bound, target in INSTRUCTIONS:
-        judge("instructions", what, instructions(plain, work), bound, target)
+        idle = re.fullmatch(r"dispatch:\d+:0", work)
+        judge("instructions", what, instructions(plain, work) - (harness if idle else 0), bound, target)
     for work, what, bound, target in LOCKED:
         judge("locked operations", what, counted(counter, work)[0], bound, target)
     for work, what, bound, target in TRANSFERS:

@@ -114,6 +114,7 @@ vmb_status vmb_guest_init(void *memory, size_t memory_bytes,
     }
     vmb_memset(memory, 0, guest_bytes(&full));
     guest->options = full;
+    guest->vp_count = full.vp_count;
     vmb_memcpy(&guest->platform, platform, platform->struct_bytes);
     if (events != NULL) {
         vmb_memcpy(&guest->events, events, events->struct_bytes);

@@ -163,22 +163,22 @@ VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, 
     return work;
 }
 
-/* The interrupt page of a host older than 2.4: every bit is for us, whichever VP it came on. */
+/*
+ * The interrupt page of a host older than 2.4: every bit is for us, whichever VP it came on. Event
+ * by event: such a host has few channels, and one interrupt for all of them.
+ */
 static VMB_NOINLINE uint32_t dispatch_legacy_page(struct vmb_guest *guest, struct guest_vp *vp,
                                                   uint32_t vp_index, void *page, uint32_t words)
 {
     uint32_t work = VMB_GUEST_WORK_NONE;
-    uintptr_t started = 0;
     uint32_t index;
 
     for (index = 0; index < words; index++) {
-        if (vmbi_shm_load_word(page, index, VMB_RELAXED) != 0) {
-            work |= dispatch_word(guest, vp, vp_index, vmbi_shm_take_word(page, index, VMB_ACQUIRE),
-                                  index, &started);
+        if (vmbi_shm_peek_word(page, index) != 0) {
+            work |= dispatch_others(guest, vp, vp_index,
+                                    vmbi_shm_take_word(page, index, VMB_ACQUIRE), index);
         }
     }
-    dispatch_count(&vp->events, started);
-    dispatch_count(&vp->started, started);
     return work;
 }
 
@@ -191,22 +191,32 @@ VMB_INLINE uint32_t dispatch_next(void *flags, uint32_t index, uint32_t words)
     return index;
 }
 
+/* All flags of eight words. No branch a word: a page that is scanned is empty nearly everywhere. */
+VMB_INLINE uintptr_t dispatch_eight(vmb_atomic_word *word)
+{
+    uintptr_t even = vmb_atomic_load(&word[0], VMB_RELAXED);
+    uintptr_t odd = vmb_atomic_load(&word[1], VMB_RELAXED);
+
+    vmb_atomic_or_into(even, &word[2]);
+    vmb_atomic_or_into(odd, &word[3]);
+    vmb_atomic_or_into(even, &word[4]);
+    vmb_atomic_or_into(odd, &word[5]);
+    vmb_atomic_or_into(even, &word[6]);
+    vmb_atomic_or_into(odd, &word[7]);
+    return even | odd;
+}
+
 /* The first word that has a flag; @words or more if there is none. Loads only. */
 VMB_INLINE uint32_t dispatch_look(void *flags, uint32_t words)
 {
-    uint32_t index = 0;
+    vmb_atomic_word *first = VMBI_SHM_WORD(flags, 0);
+    vmb_atomic_word *eights_end = first + words / LOOK_WORDS * LOOK_WORDS;
+    vmb_atomic_word *word = first;
 
-    while (words - index >= LOOK_WORDS) {
-        /* Without a branch a word: a page that is scanned is empty nearly everywhere. */
-        if ((vmbi_shm_peek_word(flags, index) | vmbi_shm_peek_word(flags, index + 1) |
-             vmbi_shm_peek_word(flags, index + 2) | vmbi_shm_peek_word(flags, index + 3) |
-             vmbi_shm_peek_word(flags, index + 4) | vmbi_shm_peek_word(flags, index + 5) |
-             vmbi_shm_peek_word(flags, index + 6) | vmbi_shm_peek_word(flags, index + 7)) != 0) {
-            break;
-        }
-        index += LOOK_WORDS;
+    while (word != eights_end && dispatch_eight(word) == 0) {
+        word += LOOK_WORDS;
     }
-    return dispatch_next(flags, index, words);
+    return dispatch_next(flags, (uint32_t)(word - first), words);
 }
 
 /* @index: of the first word that has a flag. Before the fence only the word itself is touched. */
@@ -253,26 +263,27 @@ static VMB_NOINLINE uint32_t dispatch_message(struct vmb_guest *guest, struct gu
 }
 
 /* As vmb_hv_slot_occupied(), without a call: most interrupts find it empty. */
-VMB_INLINE bool dispatch_slot_full(void *slot)
+VMB_INLINE uint32_t dispatch_slot(void *slot)
 {
     /* Relaxed: as vmb_hv_slot_occupied(). */
-    return vmbi_shm_load(slot, VMB_HV_SLOT_TYPE, VMB_RELAXED) != VMB_HV_MESSAGE_NONE;
+    return vmbi_shm_load(slot, VMB_HV_SLOT_TYPE, VMB_RELAXED) ^ VMB_HV_MESSAGE_NONE;
 }
 
-/* Something is there. @first: word of flags, as dispatch_look() found it. */
-static VMB_NOINLINE uint32_t dispatch_busy(struct vmb_guest *guest, uint32_t vp_index, void *flags,
-                                           uint32_t first, uint32_t words)
+/* Something is there. No word before @first has a flag. */
+static VMB_NOINLINE uint32_t dispatch_busy(struct vmb_guest *guest, struct guest_vp *vp,
+                                           uint32_t vp_index, void *flags, uint32_t first,
+                                           uint32_t words)
 {
-    struct guest_vp *vp = &guest->vps[vp_index];
     void *second_flags = vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED);
     uint32_t work = VMB_GUEST_WORK_NONE;
 
     /* Events before messages, as Windows and Linux do: a rescind must not overtake its events. */
+    first = dispatch_next(flags, first, words);
     if (first < words) {
         work = dispatch_flags(guest, vp, vp_index, flags, first, words);
     }
     if (VMB_UNLIKELY(second_flags != NULL)) {
-        first = dispatch_look(second_flags, words);
+        first = dispatch_next(second_flags, 0, words);
         if (first < words) {
             work |= dispatch_flags(guest, vp, vp_index, second_flags, first, words);
         }
@@ -281,42 +292,63 @@ static VMB_NOINLINE uint32_t dispatch_busy(struct vmb_guest *guest, uint32_t vp_
         guest->platform.run_ready(guest->platform.context, vp_index);
     }
     /* Relaxed: the paravisor's pages were stored before the slot, which has been loaded. */
-    if (dispatch_slot_full(vmb_atomic_load(&vp->slot, VMB_RELAXED)) ||
+    if (dispatch_slot(vmb_atomic_load(&vp->slot, VMB_RELAXED)) != 0 ||
         (second_flags != NULL &&
-         dispatch_slot_full(vmb_atomic_load(&vp->paravisor_slot, VMB_RELAXED)))) {
+         dispatch_slot(vmb_atomic_load(&vp->paravisor_slot, VMB_RELAXED)) != 0)) {
         work |= dispatch_message(guest, vp);
     }
     return work;
 }
 
+/* More than one word of flags. @rest: not 0 if there may be something else. */
+static VMB_NOINLINE uint32_t dispatch_wide(struct vmb_guest *guest, struct guest_vp *vp,
+                                           uint32_t vp_index, void *flags, uint32_t words,
+                                           uintptr_t rest)
+{
+    uint32_t first = dispatch_look(flags, words);
+
+    if (first >= words && rest == 0) {
+        return VMB_GUEST_WORK_NONE;
+    }
+    return dispatch_busy(guest, vp, vp_index, flags, first, words);
+}
+
 uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp_index)
 {
     struct guest_vp *vp;
-    uint32_t words, first;
+    uintptr_t word, rest;
+    uint32_t words;
     void *flags;
 
-    if (vp_index >= guest->options.vp_count) {
+    if (VMB_UNLIKELY(vp_index >= guest->vp_count)) {
         return VMB_GUEST_WORK_NONE;
     }
     vp = &guest->vps[vp_index];
     vmbi_count(&vp->interrupts);
     flags = vmb_atomic_load(&vp->flags, VMB_ACQUIRE);
-    if (flags == NULL) {
+    if (VMB_UNLIKELY(flags == NULL)) {
         return VMB_GUEST_WORK_NONE;
     }
+    /*
+     * Two SynICs may interrupt this VP, and nothing says which one did. Relaxed: stored before the
+     * flags that were loaded with acquire, see vmb_guest_vp_start_paravisor(); so was the slot.
+     */
+    rest = (uintptr_t)vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED) |
+           dispatch_slot(vmb_atomic_load(&vp->slot, VMB_RELAXED));
     /*
      * Relaxed. An event of a relid that is mapped just now cannot be missed by it: the host sets
      * its flag later, and interrupts again; see vmbi_relid_map().
      */
     words = (uint32_t)vmb_atomic_load(&guest->scan_words, VMB_RELAXED);
-    first = dispatch_look(flags, words);
-    /*
-     * Two SynICs may interrupt this VP, and nothing says which one did. Relaxed: stored before the
-     * flags that were loaded with acquire, see vmb_guest_vp_start_paravisor(); so was the slot.
-     */
-    if (first >= words && vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED) == NULL &&
-        !dispatch_slot_full(vmb_atomic_load(&vp->slot, VMB_RELAXED))) {
+    word = vmbi_shm_peek_word(flags, 0); /* Nearly all guests have their channels in one or two. */
+    if (words != 1) {
+        if (words != 2) {
+            return dispatch_wide(guest, vp, vp_index, flags, words, rest);
+        }
+        word |= vmbi_shm_peek_word(flags, 1);
+    }
+    if ((word | rest) == 0) {
         return VMB_GUEST_WORK_NONE;
     }
-    return dispatch_busy(guest, vp_index, flags, first, words);
+    return dispatch_busy(guest, vp, vp_index, flags, 0, words);
 }

@@ -33,7 +33,7 @@
 /* A counter with one writer at a time. */
 VMB_INLINE void vmbi_count(vmb_atomic_word *counter)
 {
-    vmb_atomic_store(counter, vmb_atomic_load(counter, VMB_RELAXED) + 1, VMB_RELAXED);
+    vmb_atomic_count(counter);
 }
 
 /* What a place in the outbox has to say; see vmb_guest_outbox.c. Below these: an index of parts. */
@@ -174,21 +174,24 @@ struct vmb_channel {
 
 /* One VP. The lines that its interrupt writes are its own. */
 struct guest_vp {
+    /* What an interrupt needs: one line. Set by vp_start before the SINT is unmasked. */
+    VMB_CACHE_ALIGNED vmb_atomic_ptr
+        flags;                      /* 2048 event flags of our SINT; NULL: out of service. */
+    vmb_atomic_ptr slot;            /* Message slot of our SINT. */
+    vmb_atomic_ptr paravisor_flags; /* The same of the second SynIC; NULL where there is none. */
+    vmb_atomic_ptr paravisor_slot;
     /* vp: written in on_interrupt of this VP. */
-    VMB_CACHE_ALIGNED vmbi_section dispatching;
     vmb_atomic_word interrupts;
     vmb_atomic_word events;
     vmb_atomic_word started;
+    vmbi_section dispatching;
+
+    /* The same, but seldom. */
     vmb_atomic_word coalesced;
     vmb_atomic_word stray_unmapped;
     vmb_atomic_word stray_closed;
     vmb_atomic_word legacy;
     vmb_atomic_word messages;
-    /* Set by vp_start before the SINT is unmasked; NULL while the VP takes no interrupts. */
-    vmb_atomic_ptr flags;           /* 2048 event flags of our SINT. */
-    vmb_atomic_ptr slot;            /* Message slot of our SINT. */
-    vmb_atomic_ptr paravisor_flags; /* The same of the second SynIC; NULL where there is none. */
-    vmb_atomic_ptr paravisor_slot;
 
     /* vp: written in vmb_guest_run() of this VP. */
     VMB_CACHE_ALIGNED vmbi_section running;
@@ -221,6 +224,7 @@ struct vmb_guest {
     vmb_atomic_ptr legacy_page;     /* Interrupt page, if the host is older than 2.4. */
     vmb_atomic_ptr monitor_page;    /* Where monitored channels signal the host; NULL: nowhere. */
     vmb_atomic_u32 message_waiting; /* A slot was seen full; the next poll looks at all. */
+    uint32_t vp_count;              /* As in the options, on the line that interrupts read. */
     /*
      * The rest of the line, and the next: what is asked for in many places and seldom changes. An
      * offset below 128 takes a byte of an instruction, another one four.

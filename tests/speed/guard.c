@@ -73,7 +73,7 @@ void guard_access(const volatile void *memory, bool writes)
 #endif
 
 /* Interrupts of a VP with so many channels, @bits of which have a flag, evenly. */
-static void guard_dispatch(uint32_t channels, uint32_t bits, uint64_t times)
+static void guard_dispatch(uint32_t channels, uint32_t bits, bool interrupts, uint64_t times)
 {
     struct bench_guest *guest = bench_guest_new(1, channels, VMB_NOTIFY_DIRECT);
     struct vmb_guest *library = bench_guest_library(guest);
@@ -85,12 +85,17 @@ static void guard_dispatch(uint32_t channels, uint32_t bits, uint64_t times)
 
         pattern[relid / 64] |= UINT64_C(1) << (relid % 64);
     }
+    memcpy(flags, pattern, sizeof(pattern));
+    (void)vmb_guest_on_interrupt(library, 0); /* It notes what is lent to it. */
     GUARD_BEGIN();
     for (uint64_t i = 0; i < times; i++) {
         if (bits != 0) {
             memcpy(flags, pattern, sizeof(pattern));
         }
-        (void)vmb_guest_on_interrupt(library, 0);
+        if (interrupts) {
+            (void)vmb_guest_on_interrupt(library, 0);
+        }
+        __asm__ __volatile__("" : : : "memory");
     }
     GUARD_END(times);
     bench_guest_free(guest);
@@ -192,12 +197,15 @@ int main(int argc, char **argv)
         return 0;
     }
     if (argc != 3) {
-        fprintf(stderr, "usage: guard memory | dispatch:CHANNELS:BITS TIMES | ring:BATCH TIMES\n");
+        fprintf(stderr, "usage: guard memory | dispatch:CHANNELS:BITS TIMES | no-interrupt TIMES | "
+                        "ring:BATCH TIMES\n");
         return 2;
     }
     times = strtoull(argv[2], NULL, 10);
-    if (sscanf(argv[1], "dispatch:%u:%u", &channels, &bits) == 2) {
-        guard_dispatch(channels, bits, times);
+    if (strcmp(argv[1], "no-interrupt") == 0) {
+        guard_dispatch(1, 0, false, times);
+    } else if (sscanf(argv[1], "dispatch:%u:%u", &channels, &bits) == 2) {
+        guard_dispatch(channels, bits, true, times);
     } else if (sscanf(argv[1], "ring:%u", &batch) == 1 && batch != 0) {
         guard_ring(batch, times);
     } else {
