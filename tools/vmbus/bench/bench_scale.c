@@ -68,7 +68,7 @@ static uint32_t scale_count(const uint64_t *flags)
 
 static void *worker_run(void *argument)
 {
-    static const peer_scan scans[VARIANTS] = {NULL, peer_array_scan, peer_rwlock_scan};
+    static const peer_scan scans[VARIANTS] = {NULL, peer_linux_scan, peer_rwlock_scan};
     struct worker *self = argument;
     struct scale *scale = self->scale;
     struct peer_vp vp = {
