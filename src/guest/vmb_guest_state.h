@@ -220,11 +220,10 @@ struct guest_vp {
 
 struct vmb_guest {
     /* dispatch: read by every interrupt, changed by the control plane. */
-    vmb_atomic_word scan_words;     /* Words of flags that can hold a mapped relid (R9). */
-    vmb_atomic_ptr legacy_page;     /* Interrupt page, if the host is older than 2.4. */
-    vmb_atomic_ptr monitor_page;    /* Where monitored channels signal the host; NULL: nowhere. */
-    vmb_atomic_u32 message_waiting; /* A slot was seen full; the next poll looks at all. */
-    uint32_t vp_count;              /* As in the options, on the line that interrupts read. */
+    vmb_atomic_word scan_words;  /* Words of flags that can hold a mapped relid (R9). */
+    vmb_atomic_ptr legacy_page;  /* Interrupt page, if the host is older than 2.4. */
+    vmb_atomic_ptr monitor_page; /* Where monitored channels signal the host; NULL: nowhere. */
+    uint32_t vp_count;           /* As in the options, on the line that interrupts read. */
     /*
      * The rest of the line, and the next: what is asked for in many places and seldom changes. An
      * offset below 128 takes a byte of an instruction, another one four.
@@ -250,6 +249,12 @@ struct vmb_guest {
     VMB_CACHE_ALIGNED vmb_atomic_ptr channels[VMB_RELID_COUNT]; /* R1. */
     VMB_CACHE_ALIGNED struct relid_slot slots[VMB_RELID_COUNT];
     VMB_CACHE_ALIGNED vmb_atomic_u32 gates[VMB_RELID_COUNT]; /* Closed where nothing is mapped. */
+
+    /*
+     * A slot was seen full; the next poll looks at all. Each message writes it, and each poll:
+     * apart from what interrupts read.
+     */
+    VMB_CACHE_ALIGNED vmb_atomic_u32 message_waiting;
 
     /* control, constant after init */
     struct vmb_guest_platform platform;
