@@ -26,6 +26,7 @@ struct bench_guest {
     uint8_t *pages[VPS_MAX]; /* Message page, event page. */
     uint8_t *shared;         /* Free ones hang together by their first word. */
     size_t shared_bytes, shared_used;
+    uint64_t shares;
     void *shared_free;
     struct vmb_message answers[ANSWERS];
     uint32_t answer_count;
@@ -113,6 +114,7 @@ static vmb_status guest_share(void *context, uint32_t page_count, struct vmb_pag
     struct bench_guest *self = context;
     uint8_t *base = self->shared_free;
 
+    self->shares++;
     if (page_count == RING_GPN && base != NULL) {
         memcpy(&self->shared_free, base, sizeof(void *));
     } else {
@@ -308,5 +310,11 @@ uint64_t *bench_guest_flags(struct bench_guest *self, uint32_t vp)
 
 size_t bench_guest_bytes(const struct bench_guest *self)
 {
-    return self->memory_bytes;
+    return self->memory_bytes + self->shared_used -
+           (size_t)self->channels * RING_GPN * VMB_PAGE_BYTES;
+}
+
+uint64_t bench_guest_shares(const struct bench_guest *self)
+{
+    return self->shares;
 }

@@ -35,7 +35,10 @@ uint64_t *bench_guest_flags(struct bench_guest *self, uint32_t vp);
 /* Control plane: poll and answer until nobody has anything to say. */
 void bench_guest_settle(struct bench_guest *self);
 void bench_guest_open(struct bench_guest *self, uint32_t relid, uint32_t vp);
-/* Bytes that the library has been given. */
+/* Bytes that the library has been given for the bus and all its channels, open ones' rings apart.
+ */
 size_t bench_guest_bytes(const struct bench_guest *self);
+/* How often it has asked for pages. */
+uint64_t bench_guest_shares(const struct bench_guest *self);
 
 #endif /* VMB_BENCH_GUEST_H */
