@@ -80,6 +80,7 @@ void *bench_memory(size_t alignment, size_t bytes);
 bool bench_floor(struct bench *bench);
 bool bench_dispatch(struct bench *bench);
 bool bench_ring(struct bench *bench);
+bool bench_hostile(struct bench *bench); /* A part of it. */
 bool bench_latency(struct bench *bench);
 bool bench_signals(struct bench *bench);
 bool bench_memory_use(struct bench *bench);
