@@ -151,13 +151,15 @@ VMB_INLINE void vmbi_ring_put_short(uint8_t VMB_SHARED *target, const uint8_t *s
                                     uint64_t bytes)
 {
     if (bytes > 16u) {
+        vmbi_shm_copy_out(target, source, 16u);
         if (bytes > 32u) {
             vmbi_shm_copy_out(target + 16u, source + 16u, 16u);
             vmbi_shm_copy_out(target + bytes - 32u, source + bytes - 32u, 16u);
         }
-        vmbi_shm_copy_out(target, source, 16u);
         vmbi_shm_copy_out(target + bytes - 16u, source + bytes - 16u, 16u);
-    } else if (VMB_LIKELY(bytes >= 8u)) {
+    } else if (VMB_LIKELY(bytes == 16u)) {
+        vmbi_shm_copy_out(target, source, 16u);
+    } else if (bytes >= 8u) {
         vmbi_shm_copy_out(target, source, 8u);
         vmbi_shm_copy_out(target + bytes - 8u, source + bytes - 8u, 8u);
     } else if (bytes >= 4u) {

@@ -242,15 +242,20 @@ VMB_INLINE bool ring_tx_is_plain(uint64_t kind)
     return kind == VMB_PACKET_COMPLETION;
 }
 
-/* Write all of such a packet but its payload. */
-VMB_INLINE void ring_tx_frame(uint8_t VMB_SHARED *target, uint64_t start,
-                              const struct vmb_packet_out *packet, uint64_t content_bytes,
-                              uint64_t payload_bytes)
+/*
+ * Such a packet is written from its first line of cache to its last, as the machine's own guesses
+ * of what comes next want it.
+ */
+VMB_INLINE void ring_tx_put_head(uint8_t VMB_SHARED *target, const struct vmb_packet_out *packet,
+                                 uint64_t content_bytes, uint64_t payload_bytes)
 {
-    vmbi_ring_put_word(target, VMBI_RING_PLAIN((uint64_t)packet->type) + (content_bytes << 29) +
-                                   ((uint64_t)packet->flags << 48));
-    vmbi_ring_put_word(target + 8u, packet->transaction_id);
-    vmbi_ring_put_word(target + content_bytes, start << 32);
+    const uint64_t head[2] = {
+        vmbi_ring_swap_le64(VMBI_RING_PLAIN((uint64_t)packet->type) + (content_bytes << 29) +
+                            ((uint64_t)packet->flags << 48)),
+        vmbi_ring_swap_le64(packet->transaction_id),
+    };
+
+    vmbi_shm_copy_out(target, head, sizeof(head));          /* One store, where there are such. */
     if (VMB_UNLIKELY(((uint8_t)payload_bytes & 7u) != 0)) { /* Padding; the data goes over it. */
         vmbi_ring_put_word(target + content_bytes - 8u, 0);
     }
@@ -263,19 +268,24 @@ VMB_INLINE void ring_tx_frame(uint8_t VMB_SHARED *target, uint64_t start,
 VMB_NOINLINE static vmb_status ring_tx_put_long(struct vmb_ring_tx *tx, uint64_t start,
                                                 const struct vmb_slice *payload)
 {
-    vmbi_shm_copy_out(vmbi_ring_data(tx->control, (uint32_t)start + VMB_PACKET_DESCRIPTOR_BYTES),
-                      payload->bytes, payload->byte_count);
+    uint8_t VMB_SHARED *packet = vmbi_ring_data(tx->control, (uint32_t)start);
+
+    vmbi_shm_copy_out(packet + VMB_PACKET_DESCRIPTOR_BYTES, payload->bytes, payload->byte_count);
+    vmbi_ring_put_word(packet + ring_tx_content_bytes(payload->byte_count), start << 32);
     return VMB_OK;
 }
 
-VMB_INLINE vmb_status ring_tx_put_payload(struct vmb_ring_tx *tx, uint64_t start,
-                                          const struct vmb_slice *payload,
-                                          uint8_t VMB_SHARED *packet, uint64_t bytes)
+/* Payload and trailer. */
+VMB_INLINE vmb_status ring_tx_put_rest(struct vmb_ring_tx *tx, uint64_t start,
+                                       const struct vmb_slice *payload, uint8_t VMB_SHARED *packet,
+                                       uint64_t content_bytes, uint64_t payload_bytes)
 {
-    if (VMBI_RING_SMALL_CODE || (VMB_UNLIKELY(bytes > 16u) && bytes > VMBI_RING_INLINE_BYTES)) {
+    if (VMBI_RING_SMALL_CODE ||
+        (VMB_UNLIKELY(payload_bytes > 16u) && payload_bytes > VMBI_RING_INLINE_BYTES)) {
         return ring_tx_put_long(tx, start, payload);
     }
-    vmbi_ring_put_short(packet + VMB_PACKET_DESCRIPTOR_BYTES, payload->bytes, bytes);
+    vmbi_ring_put_short(packet + VMB_PACKET_DESCRIPTOR_BYTES, payload->bytes, payload_bytes);
+    vmbi_ring_put_word(packet + content_bytes, start << 32);
     return VMB_OK;
 }
 
@@ -297,8 +307,8 @@ VMB_NOINLINE static const struct vmb_packet_out *ring_tx_write_usual(
             break;
         }
         tx->counters.bytes += payload_bytes;
-        ring_tx_frame(data + start, start, packet, content_bytes, payload_bytes);
-        (void)ring_tx_put_payload(tx, start, payload, data + start, payload_bytes);
+        ring_tx_put_head(data + start, packet, content_bytes, payload_bytes);
+        (void)ring_tx_put_rest(tx, start, payload, data + start, content_bytes, payload_bytes);
         start = next;
     }
     tx->staged_offset = (uint32_t)start;
@@ -332,8 +342,8 @@ vmb_status vmb_ring_tx_write(struct vmb_ring_tx *tx, const struct vmb_packet_out
     tx->counters.packets++;
     tx->counters.bytes += payload_bytes;
     target = vmbi_ring_data(tx->control, (uint32_t)start);
-    ring_tx_frame(target, start, packet, content_bytes, payload_bytes);
-    return ring_tx_put_payload(tx, start, payload, target, payload_bytes);
+    ring_tx_put_head(target, packet, content_bytes, payload_bytes);
+    return ring_tx_put_rest(tx, start, payload, target, content_bytes, payload_bytes);
 }
 
 vmb_status vmb_ring_tx_write_many(struct vmb_ring_tx *tx, const struct vmb_packet_out *packets,
