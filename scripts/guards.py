@@ -31,8 +31,8 @@ INSTRUCTIONS = [
     ("dispatch:64:8", "8 events of 64 channels", 365, None),
     ("dispatch:2047:255", "255 events of 2047 channels", 6700, None),
     ("dispatch:2047:2047", "2047 events", 43500, None),
-    ("ring:1", "a packet of 16 bytes, sent and received", 174, 180),
-    ("ring:32", "the same in batches of 32", 94, 95),
+    ("ring:1", "a packet of 16 bytes, sent and received", 172, 180),
+    ("ring:32", "the same in batches of 32", 90, 95),
 ]
 LOCKED = [
     ("dispatch:2047:0", "an idle interrupt, 2047 channels", 0.01, 0),
