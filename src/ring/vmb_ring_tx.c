@@ -350,9 +350,12 @@ vmb_status vmb_ring_tx_write_many(struct vmb_ring_tx *tx, const struct vmb_packe
                                   const struct vmb_slice *payloads, uint32_t count,
                                   uint32_t *out_count)
 {
-    const struct vmb_packet_out *next = packets, *last = packets + count;
+    const struct vmb_packet_out *next = packets, *last = packets;
     vmb_status status = VMB_OK;
 
+    if (count != 0) { /* Of none @packets may be NULL, and to that C adds nothing, not even 0. */
+        last = packets + count;
+    }
     while (next != last && status == VMB_OK) {
         next = ring_tx_write_usual(tx, next, last, &payloads[next - packets]);
         if (next != last) { /* An unusual one, or the end of the straight part. */
