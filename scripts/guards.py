@@ -28,7 +28,7 @@ TIMES = 2000
 INSTRUCTIONS = [
     ("dispatch:1:0", "an idle interrupt, 1 channel", 26, 15),
     ("dispatch:2047:0", "an idle interrupt, 2047 channels", 100, 100),
-    ("dispatch:64:8", "8 events of 64 channels", 365, None),
+    ("dispatch:64:8", "8 events of 64 channels", 390, None),
     ("dispatch:2047:255", "255 events of 2047 channels", 6700, None),
     ("dispatch:2047:2047", "2047 events", 43500, None),
     ("ring:1", "a packet of 16 bytes, sent and received", 172, 180),

@@ -16,6 +16,8 @@
 
 /* Words of flags that are looked at together. */
 #define LOOK_WORDS 8u
+/* Words behind one that had flags which are looked at one by one. */
+#define NEAR_WORDS 4u
 
 static void dispatch_count(vmb_atomic_word *counter, uintptr_t amount)
 {
@@ -206,17 +208,25 @@ VMB_INLINE uintptr_t dispatch_eight(vmb_atomic_word *word)
     return even | odd;
 }
 
-/* The first word that has a flag; @words or more if there is none. Loads only. */
-VMB_INLINE uint32_t dispatch_look(void *flags, uint32_t words)
+/* The same as dispatch_next(), for many words of which few have flags. Loads only. */
+VMB_INLINE uint32_t dispatch_look(void *flags, uint32_t index, uint32_t words)
 {
-    vmb_atomic_word *first = VMBI_SHM_WORD(flags, 0);
-    vmb_atomic_word *eights_end = first + words / LOOK_WORDS * LOOK_WORDS;
-    vmb_atomic_word *word = first;
+    vmb_atomic_word *word = VMBI_SHM_WORD(flags, index);
+    vmb_atomic_word *eights_end = word + (words - index) / LOOK_WORDS * LOOK_WORDS;
 
     while (word != eights_end && dispatch_eight(word) == 0) {
         word += LOOK_WORDS;
     }
-    return dispatch_next(flags, (uint32_t)(word - first), words);
+    return dispatch_next(flags, (uint32_t)(word - VMBI_SHM_WORD(flags, 0)), words);
+}
+
+/* Behind a word that had flags: near it one by one, further off in larger steps. */
+static VMB_NOINLINE uint32_t dispatch_after(void *flags, uint32_t index, uint32_t words)
+{
+    uint32_t near = words - index > NEAR_WORDS ? index + NEAR_WORDS : words;
+
+    index = dispatch_next(flags, index, near);
+    return index < near ? index : dispatch_look(flags, index, words);
 }
 
 /* @index: of the first word that has a flag. Before the fence only the word itself is touched. */
@@ -244,7 +254,10 @@ static VMB_NOINLINE uint32_t dispatch_flags(struct vmb_guest *guest, struct gues
             }
         }
         work |= dispatch_word(guest, vp, vp_index, bits, index, &started);
-        index = dispatch_next(flags, index + 1, words);
+        index++;
+        if (index < words && vmbi_shm_peek_word(flags, index) == 0) {
+            index = dispatch_after(flags, index, words);
+        }
     } while (index < words);
     section_leave(&vp->dispatching);
     dispatch_count(&vp->events, started);
@@ -305,7 +318,7 @@ static VMB_NOINLINE uint32_t dispatch_wide(struct vmb_guest *guest, struct guest
                                            uint32_t vp_index, void *flags, uint32_t words,
                                            uintptr_t rest)
 {
-    uint32_t first = dispatch_look(flags, words);
+    uint32_t first = dispatch_look(flags, 0, words);
 
     if (first >= words && rest == 0) {
         return VMB_GUEST_WORK_NONE;
