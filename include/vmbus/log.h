@@ -24,8 +24,7 @@ enum vmb_log_level {
 /**
  * Receives one line of text without a newline; the text is the library's and valid during the
  * call only. Called from whatever context the library was called in. Lines of a guest name statuses
- * and messages by number (enum vmb_status, <vmbus/proto/message.h>), so that a kernel which wants no
- * text links none.
+ * and messages by number (vmb_status, VMB_MSG_*), so that a kernel which wants no text links none.
  */
 typedef void (*vmb_log_function)(void *context, enum vmb_log_level level, const char *text);
 
