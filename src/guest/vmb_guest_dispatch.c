@@ -55,10 +55,7 @@ VMB_INLINE void dispatch_call(struct vmb_guest *guest, struct guest_vp *vp, uint
 static bool dispatch_borrow(vmb_atomic_u32 *gate, struct guest_vp *vp, uint32_t vp_index,
                             uint32_t relid)
 {
-    uint32_t loan = vmbi_loan_of(vp_index);
-
-    return vmbi_loan_held(gate, loan) &&
-           vmbi_loan_note(gate, loan, &vp->borrowed[relid / VMBI_WORD_BITS],
+    return vmbi_loan_note(gate, vmbi_loan_of(vp_index), &vp->borrowed[relid / VMBI_WORD_BITS],
                           (uintptr_t)1 << (relid % VMBI_WORD_BITS));
 }
 

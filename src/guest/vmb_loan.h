@@ -73,6 +73,10 @@ VMB_INLINE bool vmbi_loan_held(vmb_atomic_u32 *gate, uint32_t loan)
 VMB_INLINE bool vmbi_loan_note(vmb_atomic_u32 *gate, uint32_t loan, vmb_atomic_word *borrowed,
                                uintptr_t bit)
 {
+    /* Relaxed: most gates that come here are not, and the look that counts follows. */
+    if ((vmb_atomic_load(gate, VMB_RELAXED) & ~VMBI_GATE_PENDING) != loan) {
+        return false;
+    }
     /* Acquire, with the release in vmbi_loan_strike(): what ended a loan before is seen below. */
     (void)vmb_atomic_fetch_or(borrowed, bit, VMB_ACQUIRE);
     if (vmbi_loan_held(gate, loan)) {
