@@ -161,7 +161,8 @@ static void make_program(const struct make *make)
     }
 }
 
-static struct xpl_result found; /* By the last exploration. */
+static struct xpl_result found; /* By the last exploration … */
+static unsigned shard, shards;  /* … which was this part of it. */
 
 /* Explore the program; the results are in `seen`. Returns the number of executions, 0: too many. */
 static uint64_t explore_from(enum xpl_model model, enum xpl_strategy strategy, bool from_the_start)
@@ -169,6 +170,8 @@ static uint64_t explore_from(enum xpl_model model, enum xpl_strategy strategy, b
     const struct xpl_options options = {.model = model,
                                         .strategy = strategy,
                                         .max_executions = 300000,
+                                        .shard = shard,
+                                        .shards = shards,
                                         .from_the_start = from_the_start};
     struct xpl_scenario scenario = {
         .name = "random", .prepare = keep_results, .check = note_outcome};
@@ -213,6 +216,28 @@ static void same_results(void)
     }
 }
 
+/* Parts of the search reach together what the whole reaches. */
+static void same_in_shards(enum xpl_model model)
+{
+    static struct outcomes gathered;
+
+    gathered.count = 0;
+    shards = 3;
+    for (shard = 0; shard < shards; shard++) {
+        (void)explore(model, XPL_EXHAUST);
+        assert_true(found.complete);
+        assert_false(found.unfit);
+        for (unsigned i = 0; i < seen.count; i++) {
+            if (!outcome_known(&gathered, seen.hash[i])) {
+                gathered.hash[gathered.count++] = seen.hash[i];
+            }
+        }
+    }
+    shards = shard = 0;
+    seen = gathered;
+    same_results();
+}
+
 static void random_programs(enum xpl_model model)
 {
     uint64_t all = 0, reduced = 0;
@@ -236,6 +261,9 @@ static void random_programs(enum xpl_model model)
         (void)explore_from(model, XPL_NAIVE, false);
         same_results();
         assert_int_equal(found.executions, executions);
+        if (i % 40 == 0) {
+            same_in_shards(model);
+        }
     }
     print_message("# %s: %llu executions without reduction, %llu with it\n", xpl_model_name(model),
                   (unsigned long long)all, (unsigned long long)reduced);
