@@ -46,7 +46,7 @@ proof: ## the whole ladder, hours of it: docs/PROOF.md says what it shows
 	@scripts/setup.sh build tool test
 	@scripts/proof.sh
 
-proof-static: ## rings, memory ranges, relids: no undefined access whatever a peer does
+proof-static: ## rings, messages, packets: no undefined access whatever a peer does
 	@scripts/setup.sh build test
 	@scripts/proofs.sh
 

@@ -5,8 +5,9 @@
 #
 # Each line of proofs/proofs.list is a proof: its harness, proofs/NAME.c, includes the library's own
 # sources, and the tool must find nothing in it. Then the bug that the line seeds is put into a copy
-# of the source, and the tool must find it. CBMC is not in every Debian: where it is not installed,
-# that of a later one is unpacked under build-interop/, with its own C library.
+# of the source, and the tool must find it. JOBS of them run at once; 2 if that is not set. CBMC is
+# not in every Debian: where it is not installed, that of a later one is unpacked under
+# build-interop/, with its own C library.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,41 +59,56 @@ prove() {
     esac
 }
 
-# seed FILE EXPRESSION: a copy of the file's folder under build/proofs/bug, changed.
+# seed FOLDER FILE EXPRESSION: a copy of the file's folder under FOLDER, changed.
 seed() {
-    local target=build/proofs/bug/$1
-    rm -rf build/proofs/bug
+    local target=$1/$2
+    rm -rf "$1"
     mkdir -p "${target%/*}"
-    cp "src/${1%/*}"/*.[ch] "${target%/*}"
-    sed -i "$2" "$target"
-    ! cmp -s "src/$1" "$target"
+    cp "src/${2%/*}"/*.[ch] "${target%/*}"
+    sed -i "$3" "$target"
+    ! cmp -s "src/$2" "$target"
 }
 
-mkdir -p build/proofs
-find_cbmc
-passed=0 failed=0
-note() { # RESULT TEXT
-    if [[ $1 == 0 ]]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-    fi
-    printf '%-40s %s\n' "$2" "$([[ $1 == 0 ]] && echo yes || echo 'NO, see build/proofs')"
+# note NAME RESULT TEXT
+note() {
+    printf '%-40s %s\n' "$3" "$([[ $2 == 0 ]] && echo yes || echo 'NO, see build/proofs')" \
+        >>"build/proofs/$1.result"
 }
 
-while read -r tool name unwind file expression; do
-    [[ -n $tool && $tool != '#'* ]] || continue
-    (($# == 0)) || [[ " $* " == *" $name "* ]] || continue
+# both TOOL NAME UNWIND FILE EXPRESSION: the proof, and the bug that it has to find.
+both() {
+    local tool=$1 name=$2 unwind=$3 result bug=build/proofs/bug-$2
+    : >"build/proofs/$name.result"
     prove "$tool" "$name" "$unwind" && result=0 || result=1
-    note "$result" "$name: nothing found ($tool)"
-    if seed "$file" "$expression" && ! prove "$tool" "$name" "$unwind" build/proofs/bug &&
+    note "$name" "$result" "$name: nothing found ($tool)"
+    if seed "$bug" "$4" "$5" && ! prove "$tool" "$name" "$unwind" "$bug" &&
         grep -qE 'VERIFICATION FAILED|got status|[1-9][0-9]* alarms? generated' \
             "build/proofs/$name-bug.log"; then
         result=0
     else
         result=1
     fi
-    note "$result" "$name: the seeded bug found ($tool)"
+    note "$name" "$result" "$name: the seeded bug found ($tool)"
+}
+
+mkdir -p build/proofs
+find_cbmc
+names=()
+while read -r tool name unwind file expression; do
+    [[ -n $tool && $tool != '#'* ]] || continue
+    (($# == 0)) || [[ " $* " == *" $name "* ]] || continue
+    names+=("$name")
+    while (($(jobs -rp | wc -l) >= ${JOBS:-2})); do
+        wait -n || true
+    done
+    both "$tool" "$name" "$unwind" "$file" "$expression" &
 done <proofs/proofs.list
+wait
+passed=0 failed=0
+for name in "${names[@]}"; do
+    cat "build/proofs/$name.result"
+    passed=$((passed + $(grep -c 'yes$' "build/proofs/$name.result" || true)))
+    failed=$((failed + $(grep -c 'NO, ' "build/proofs/$name.result" || true)))
+done
 echo "$passed passed, $failed failed"
-[[ $failed -eq 0 ]]
+[[ $failed -eq 0 && $passed -eq $((2 * ${#names[@]})) ]]
