@@ -382,12 +382,16 @@ vmb_status vmb_ring_rx_next_many(struct vmb_ring_rx *rx, void *buffer, uint32_t 
                                  struct vmb_packet *out_packets, uint32_t limit,
                                  uint32_t *out_count)
 {
-    struct ring_rx_burst burst = {.target = buffer,
-                                  .packet = out_packets,
-                                  .last = out_packets + limit,
-                                  .room_bytes = buffer_bytes};
-    vmb_status status = limit == 0 ? VMB_ERR_INVALID_ARGUMENT : ring_rx_refresh(rx);
+    struct ring_rx_burst burst = {
+        .target = buffer, .packet = out_packets, .room_bytes = buffer_bytes};
+    vmb_status status;
 
+    *out_count = 0;
+    if (limit == 0) {
+        return VMB_ERR_INVALID_ARGUMENT;
+    }
+    burst.last = out_packets + limit;
+    status = ring_rx_refresh(rx);
     while (status == VMB_OK && burst.packet != burst.last && rx->read_offset != rx->seen_offset) {
         if (rx->read_offset == rx->straight_end) { /* Known, and across the end. */
             burst.descriptor = vmbi_ring_load_word(vmbi_ring_data(rx->control, rx->read_offset));
