@@ -29,6 +29,27 @@ struct bench {
 
 static struct bench bench;
 
+#ifdef FUZZ_TOCTOU /* The peer writes between the driver's loads. */
+#define DRIVER_IS_REWRITTEN true
+#include "drivers_toctou.h"
+#else
+#define DRIVER_IS_REWRITTEN false
+static void toctou_enter(void)
+{
+}
+
+static void toctou_leave(void)
+{
+}
+#endif
+
+FUZZ_UNUSED static void bench_event(void)
+{
+    toctou_enter();
+    bench.driver->on_event(bench.device);
+    toctou_leave();
+}
+
 static void bench_doorbell(void *context)
 {
     (void)context;
@@ -142,7 +163,7 @@ FUZZ_UNUSED static void bench_step(struct feed *feed, const uint8_t *form, uint3
     default:
         break;
     }
-    bench.driver->on_event(bench.device);
+    bench_event();
 }
 
 #endif /* VMB_FUZZ_DRIVERS_H */

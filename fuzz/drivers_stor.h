@@ -25,8 +25,6 @@ static struct vmb_stor_host *host;
 static uint8_t *guest_memory, *host_memory, *pages;
 static size_t guest_bytes, host_bytes;
 static bool closed;
-static bool rewriting; /* The peer writes over what it has sent while it is being read. */
-static bool live;      /* It may. */
 
 /* ---- The guest's side ------------------------------------------------------------------------ */
 
@@ -184,9 +182,9 @@ static void host_initialise(void)
         vmb_stor_header_encode(&header, packet, sizeof(packet));
         vmb_stor_version_encode(VMB_STOR_VERSION_6_2, packet);
         (void)vmb_endpoint_send(&bench.peer, packet, sizeof(packet), i + 1, true);
-        bench.driver->on_event(bench.device);
+        bench_event();
     }
-    FUZZ_CHECK(rewriting || vmb_stor_host_version(host) == VMB_STOR_VERSION_6_2);
+    FUZZ_CHECK(DRIVER_IS_REWRITTEN || vmb_stor_host_version(host) == VMB_STOR_VERSION_6_2);
 }
 
 /* A SCSI request: CDB, lengths, and ranges that are right, or bytes of the input. */
@@ -220,7 +218,7 @@ static void host_scsi(struct feed *feed)
     vmb_stor_srb_encode(&srb, packet, sizeof(packet));
     (void)vmb_endpoint_stage_typed(&bench.peer, &out, &payload, 1);
     vmb_endpoint_flush(&bench.peer);
-    bench.driver->on_event(bench.device);
+    bench_event();
 }
 
 /* ---- A session ------------------------------------------------------------------------------- */
@@ -233,6 +231,10 @@ static void stor_make(void)
     guest_memory = fuzz_object(guest_bytes);
     host_memory = fuzz_object(host_bytes);
     pages = fuzz_pages(STOR_PAGES);
+#ifdef FUZZ_TOCTOU
+    toctou_memory = pages;
+    toctou_memory_bytes = (size_t)STOR_PAGES * VMB_PAGE_BYTES;
+#endif
 }
 
 static void run_guest(struct feed *feed, const uint8_t *form)
@@ -240,7 +242,6 @@ static void run_guest(struct feed *feed, const uint8_t *form)
     memset(pending, 0, sizeof(pending));
     FUZZ_CHECK(vmb_stor_guest_init(guest_memory, guest_bytes, &guest_options, &guest) == VMB_OK);
     bench_open(vmb_stor_guest_driver(), vmb_stor_guest_device(guest, 0));
-    live = rewriting;
     for (uint32_t step = 0; step < DRIVER_STEPS && feed->left > 0; step++) {
         if (vmb_stor_guest_version(guest) != 0 && (feed_u8(feed) & 1u) != 0) {
             guest_submit(feed);
@@ -260,7 +261,6 @@ static void run_host(struct feed *feed, const uint8_t *form)
     keeps = false;
     host_make();
     bench_open(vmb_stor_host_driver(), vmb_stor_host_device(host, 0));
-    live = rewriting;
     if ((feed_u8(feed) & 1u) != 0) {
         host_initialise();
     }
@@ -279,7 +279,7 @@ static void run_host(struct feed *feed, const uint8_t *form)
     }
     keeps = false;
     disk_go_on();
-    bench.driver->on_event(bench.device); /* Takes them home. */
+    bench_event(); /* Takes them home. */
     bench.driver->closed(bench.device, VMB_OK);
     FUZZ_CHECK(vmb_stor_host_remove(host, 0) == VMB_OK);
     FUZZ_CHECK(vmb_stor_host_remove(host, 1) == VMB_OK);
@@ -298,7 +298,6 @@ static void stor_session(const uint8_t *data, size_t size)
     } else {
         run_host(&feed, form);
     }
-    live = false;
 }
 
 #endif /* VMB_FUZZ_DRIVERS_STOR_H */

@@ -59,8 +59,15 @@ __attribute__((constructor)) static void fuzz_tell_at_exit(void)
     }
 }
 
+#ifdef FUZZ_TOCTOU
+static void toctou_begin(const uint8_t *data, size_t size); /* toctou.h */
+#endif
+
 FUZZ_UNUSED static inline struct feed feed_of(const uint8_t *data, size_t size)
 {
+#ifdef FUZZ_TOCTOU
+    toctou_begin(data, size);
+#endif
     fuzz_count.inputs++;
     fuzz_count.bytes += size;
     return (struct feed){data, size};

@@ -2,16 +2,14 @@
 /*
  * The ring reader against a peer that writes shared memory between any two loads of it.
  *
- * The library's sources are compiled once more with a call before each load (the compiler's
- * trace-loads; copies go word by word through vmb_override_string.h). The input says before which
- * load the peer writes what, so that a run is repeated exactly. Nothing that the reader reports may
- * depend on a byte that was looked at before.
+ * The input says before which load the peer writes what, so that a run is repeated exactly. Nothing
+ * that the reader reports may depend on a byte that was looked at before.
  *
  * Whatever the peer does, in no call and in no life of a packet is one byte of the ring loaded
  * twice (strict): who never looks twice cannot be shown two things. The two exceptions are said
  * where they are.
  */
-#include "fuzz.h"
+#include "toctou.h"
 
 #include <vmbus/endpoint.h>
 
@@ -51,10 +49,10 @@ static void peer_writes(void)
 
 static void load_comes(const void *address, size_t bytes)
 {
-    size_t offset = (size_t)((const uint8_t *)address - ring);
+    size_t offset = toctou_within(address, ring, MAPPING_BYTES);
     uint32_t now, i;
 
-    if (!watching || (uintptr_t)address < (uintptr_t)ring || offset >= MAPPING_BYTES) {
+    if (!watching || offset == SIZE_MAX) {
         return;
     }
     if (until_write != UINT32_MAX && until_write-- == 0) {
@@ -65,32 +63,6 @@ static void load_comes(const void *address, size_t bytes)
         FUZZ_CHECK(looked[offset + i] != now);
         looked[offset + i] = now;
     }
-}
-
-/* What the compiler calls before a load of so many bytes. */
-#define TOCTOU_LOAD(size, type)                                                                    \
-    void __sanitizer_cov_load##size(const type *address);                                          \
-    void __sanitizer_cov_load##size(const type *address)                                           \
-    {                                                                                              \
-        load_comes(address, size);                                                                 \
-    }
-TOCTOU_LOAD(1, uint8_t)
-TOCTOU_LOAD(2, uint16_t)
-TOCTOU_LOAD(4, uint32_t)
-TOCTOU_LOAD(8, uint64_t)
-TOCTOU_LOAD(16, void)
-
-void *toctou_copy(void *target, const void *source, size_t bytes);
-void *toctou_copy(void *target, const void *source, size_t bytes)
-{
-    size_t done, step;
-
-    for (done = 0; done < bytes; done += step) {
-        step = bytes - done < 8 ? bytes - done : 8;
-        load_comes((const uint8_t *)source + done, step);
-        memcpy((uint8_t *)target + done, (const uint8_t *)source + done, step);
-    }
-    return target;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

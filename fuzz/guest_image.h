@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's memory as it was at the beginning of a session, and how to get back to it: most of it is
- * tables with an entry for each relid, of which a session changes those of the relids that the host
- * named. Low ones are always copied back, all of them if a high one was named, and now and then the
- * whole is compared: an entry that changed without having been named is a stray write.
+ * A guest's memory as it was at the beginning of a session, and how to get back to it. Most of it
+ * is tables with an entry for each relid, of which a session changes those of the relids that the
+ * host named. Low ones are always copied back, all of them if a high one was named, and now and
+ * then the whole is compared: an entry that changed without having been named is a stray write.
  */
 #ifndef VMB_FUZZ_GUEST_IMAGE_H
 #define VMB_FUZZ_GUEST_IMAGE_H

@@ -39,8 +39,24 @@ export ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0
 # Of an input's length, a corpus that is merged is smallest; while fuzzing it is not looked at.
 always=(-verbosity=0 -entropic=0 -reload=0 -reduce_inputs=0)
 
-# longest TARGET: the bytes of an input.
-longest() { sed -n 's/^#define FUZZ_LONGEST \([0-9]*\).*/\1/p' "fuzz/fuzz_$1.c"; }
+# longest TARGET: the bytes of an input, as its file says, or the one that it includes.
+longest() {
+    local file
+    for file in "fuzz/fuzz_$1.c" "fuzz/fuzz_${1%_toctou}.c"; do
+        if [[ -f $file ]] && grep -q '^#define FUZZ_LONGEST ' "$file"; then
+            sed -n 's/^#define FUZZ_LONGEST \([0-9]*\).*/\1/p' "$file"
+            return
+        fi
+    done
+}
+
+# corpora TARGET: the folders to begin with; also that of the target that it includes.
+corpora() {
+    local name
+    for name in "$1" "${1%_toctou}"; do
+        [[ ! -d fuzz/corpus/$name ]] || echo "fuzz/corpus/$name"
+    done | sort -u
+}
 
 # fuzz FOLDER TARGET LOG OPTION...: one run; its processor time goes to LOG.time, its output to LOG.
 fuzz() {
@@ -68,8 +84,7 @@ bar_of() {
 rate() {
     local target=$1 bytes=$2 runs=$3 bar=$4 log=build/fuzz-address/$1.log inputs
     rm -rf build/fuzz-rate && mkdir -p build/fuzz-rate # What is found goes to the first folder.
-    inputs=(build/fuzz-rate)
-    [[ -d fuzz/corpus/$target ]] && inputs+=("fuzz/corpus/$target")
+    mapfile -t inputs < <(echo build/fuzz-rate && corpora "$target")
     fuzz build/fuzz-address "$target" "$log" -seed=1 -runs="$runs" -max_len="$bytes" \
         -artifact_prefix="build/fuzz-address/$target-" "${inputs[@]}" || return 1
     awk -v target="$target" -v most="$bytes" -v bar="$bar" -v cpu="$(tail -n 1 "$log.time")" '
@@ -108,8 +123,7 @@ measure_rates() {
 run() {
     local target=$1 found=build/fuzz/found/$1 log=build/fuzz/$1.log inputs options
     mkdir -p "$found"
-    inputs=("$found")
-    [[ -d fuzz/corpus/$target ]] && inputs+=("fuzz/corpus/$target")
+    mapfile -t inputs < <(echo "$found" && corpora "$target")
     options=(-seed=1 -max_total_time="$seconds" -max_len="$(longest "$target")" -timeout=10
         -artifact_prefix="build/fuzz/$target-")
     [[ -f fuzz/$target.dict ]] && options+=(-dict="fuzz/$target.dict")
@@ -129,9 +143,7 @@ run() {
 
 fuzz_all() {
     local passed=0 failed=0 target
-    CC=clang scripts/build.sh build/fuzz -Dfuzz=true -Dtests=disabled -Dtools=disabled \
-        -Dasserts=true -Db_sanitize=address,undefined -Db_lundef=false \
-        -Dc_args=-fno-sanitize-recover=all
+    scripts/fuzz_build.sh
     for target in "${targets[@]}"; do
         while (($(jobs -pr | wc -l) >= jobs)); do
             wait -n
