@@ -13,6 +13,7 @@
 #include "guest_bench.h"
 
 #include <vmbus/balance.h>
+#include <vmbus/monitor.h>
 #include <vmbus/power.h>
 #include <vmbus/stuck.h>
 
@@ -184,6 +185,7 @@ static void user_looks(struct vmb_channel *channel)
     vmb_channel_read_counters(channel, &counters);
     vmb_guest_read_counters(guest, &bus);
     FUZZ_CHECK(vmb_channel_offer(channel) != NULL);
+    (void)vmb_channel_state(channel);
     FUZZ_CHECK(vmb_channel_primary(channel) != channel);
     (void)vmb_guest_choose_vp(guest, channel, NULL, NULL, 0);
     (void)vmb_guest_rebalance(guest, NULL, NULL, 2);
@@ -213,11 +215,33 @@ static void user_manages_vps(void)
     }
 }
 
+static void bus_done(void *context, vmb_status status)
+{
+    (void)status;
+    request_end(context);
+    act_inside();
+}
+
+static void user_asks_host(void)
+{
+    bool *request = request_new(&session.requests);
+
+    if (request == NULL) {
+        return;
+    }
+    *request = true;
+    if (feed_below(&feed, 2) == 0) {
+        *request = vmb_guest_pause(guest, bus_done, request) == VMB_OK && *request;
+    } else {
+        *request = vmb_guest_move_monitors(guest, bus_done, request) == VMB_OK && *request;
+    }
+}
+
 static void user_changes_bus(void)
 {
     bool *request;
 
-    switch (feed_below(&feed, 8)) {
+    switch (feed_below(&feed, 16)) {
     case 0:
         (void)vmb_guest_connect(guest);
         break;
@@ -232,6 +256,13 @@ static void user_changes_bus(void)
         break;
     case 4:
         user_manages_vps();
+        break;
+    case 12:
+        (void)vmb_guest_continue(guest);
+        break;
+    case 13:
+    case 14:
+        user_asks_host();
         break;
     default:
         request = request_new(&session.requests);
@@ -340,6 +371,8 @@ static const struct {
     {VMB_MSG_MODIFY_CHANNEL, VMB_MSG_MODIFY_CHANNEL_RESPONSE, 8, 4},
     {VMB_MSG_TL_CONNECT_REQUEST, VMB_MSG_TL_CONNECT_RESULT, 8, 32},
     {VMB_MSG_UNLOAD, VMB_MSG_UNLOAD_COMPLETE, 8, 0},
+    {VMB_MSG_PAUSE, VMB_MSG_PAUSE_RESPONSE, 8, 0},
+    {VMB_MSG_MODIFY_CONNECTION, VMB_MSG_MODIFY_CONNECTION_RESPONSE, 8, 0},
     {VMB_MSG_REQUEST_OFFERS, VMB_MSG_ALL_OFFERS_DELIVERED, 8, 0},
     {VMB_MSG_INITIATE_CONTACT, VMB_MSG_VERSION_RESPONSE, 8, 0},
 };
@@ -563,6 +596,7 @@ static void settle(void)
     session.shares_fail = 0;
     feed.left = 0;
     for (turn = 0; turn < 64; turn++) {
+        (void)vmb_guest_continue(guest); /* What is asked during a pause waits for its end. */
         for (vp = 0; vp < VPS; vp++) {
             (void)vmb_guest_run(guest, vp, 8);
         }

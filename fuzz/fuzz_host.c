@@ -12,6 +12,7 @@
  */
 #include "host_bench.h"
 
+#include <vmbus/host_stuck.h>
 #include <vmbus/save.h>
 
 #define FUZZ_LONGEST 512 /* Bytes of an input. */
@@ -163,7 +164,11 @@ static void device_acts(void)
         }
         break;
     default:
-        (void)vmb_host_tl_refuse(host, &guid, &guid);
+        if ((shape & 8u) != 0) {
+            (void)vmb_host_check_stuck(host, true, NULL, NULL);
+        } else {
+            (void)vmb_host_tl_refuse(host, &guid, &guid);
+        }
         break;
     }
 }
