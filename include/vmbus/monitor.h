@@ -82,7 +82,8 @@ VMB_NODISCARD vmb_status vmb_guest_pause(struct vmb_guest *guest, vmb_guest_done
  * End a pause. If the message cannot be posted for good the pause goes on: call again, or unload.
  *
  * @retval VMB_OK               The host goes on as soon as it hears.
- * @retval VMB_ERR_WRONG_STATE  Not paused.
+ * @retval VMB_ERR_WRONG_STATE  Not paused, or its end is under way.
+ * @retval VMB_ERR_BUSY         The host has not answered yet: wait for `done`.
  *
  * Context: control plane. VMBus 6.0: Resume.
  */

@@ -5,6 +5,12 @@
 
 #include "guest/vmb_guest_state.h"
 
+/* The host has not answered yet, nor is its time over. */
+static bool pause_waits(const struct vmb_guest *guest)
+{
+    return guest->pause_deadline_ns != VMB_NEVER;
+}
+
 static void pause_tell(struct vmb_guest *guest, vmb_status status)
 {
     vmb_guest_done done = guest->pause_done;
@@ -39,7 +45,7 @@ static void pause_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_sta
 
 static void pause_on_response(struct vmb_guest *guest, const struct vmb_message *message)
 {
-    if (guest->pause != PAUSE_HELD || guest->pause_done == NULL) {
+    if (guest->pause != PAUSE_HELD || !pause_waits(guest)) {
         vmbi_unexpected(guest, message->number, 0);
         return;
     }
@@ -93,6 +99,9 @@ vmb_status vmb_guest_continue(struct vmb_guest *guest)
 {
     if (guest->state != BUS_CONNECTED || guest->pause != PAUSE_HELD || guest->resume_post.queued) {
         return VMB_ERR_WRONG_STATE;
+    }
+    if (pause_waits(guest)) {
+        return VMB_ERR_BUSY; /* Else its answer would be taken for that of the next one. */
     }
     vmbi_post_first(guest, &guest->resume_post, PART_PAUSE);
     return VMB_OK;

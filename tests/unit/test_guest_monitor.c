@@ -258,6 +258,26 @@ static void a_pause_that_is_not_confirmed_is_told(void **state)
     assert_int_equal(vmb_guest_continue(rig.guest), VMB_OK);
 }
 
+/* Ended before it has begun, the pause would be told to nobody, or its answer to the next one. */
+static void a_pause_is_told_before_it_can_be_ended(void **state)
+{
+    (void)state;
+    assert_int_equal(vmb_guest_pause(rig.guest, told, NULL), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_PAUSE);
+    assert_int_equal(vmb_guest_continue(rig.guest), VMB_ERR_BUSY);
+    rig_no_more(&rig);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_PAUSE_RESPONSE});
+    assert_int_equal(told_count, 1);
+    assert_int_equal(vmb_guest_continue(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_RESUME);
+    assert_int_equal(vmb_guest_pause(rig.guest, NULL, NULL), VMB_OK); /* Told or not. */
+    (void)rig_next(&rig, VMB_MSG_PAUSE);
+    assert_int_equal(vmb_guest_continue(rig.guest), VMB_ERR_BUSY);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_PAUSE_RESPONSE});
+    assert_int_equal(vmb_guest_continue(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_RESUME);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -273,6 +293,7 @@ int main(void)
         TEST(unload_in_the_middle_of_a_move_takes_all_pages_back),
         TEST(hosts_without_the_features_are_not_asked),
         TEST(while_paused_requests_wait),
+        TEST(a_pause_is_told_before_it_can_be_ended),
         TEST(unload_ends_a_pause),
         TEST(a_pause_that_is_not_confirmed_is_told),
     };

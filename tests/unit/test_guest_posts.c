@@ -315,6 +315,7 @@ static void a_pause_that_cannot_be_ended_can_be_ended_later(void **state)
     (void)state;
     assert_int_equal(vmb_guest_pause(rig.guest, told, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_PAUSE);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_PAUSE_RESPONSE});
     rig.post_result = VMB_ERR_RETRY;
     assert_int_equal(vmb_guest_continue(rig.guest), VMB_OK);
     rig_poll(&rig);
