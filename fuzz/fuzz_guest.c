@@ -596,7 +596,6 @@ static void settle(void)
     session.shares_fail = 0;
     feed.left = 0;
     for (turn = 0; turn < 64; turn++) {
-        (void)vmb_guest_continue(guest); /* What is asked during a pause waits for its end. */
         for (vp = 0; vp < VPS; vp++) {
             (void)vmb_guest_run(guest, vp, 8);
         }
@@ -604,8 +603,8 @@ static void settle(void)
             device_polls(&session.devices[i]);
         }
         poll_all();
-        if (vmb_guest_next_deadline_ns(guest) == VMB_NEVER) {
-            break;
+        if (vmb_guest_continue(guest) != VMB_OK && vmb_guest_next_deadline_ns(guest) == VMB_NEVER) {
+            break; /* And what was asked during a pause does not wait for its end any more. */
         }
         session.now_ns += 10000000000u;
     }

@@ -104,7 +104,7 @@ measure_rates() {
     CC=clang scripts/build.sh build/fuzz-address -Dfuzz=true -Dtests=disabled -Dtools=disabled \
         -Dasserts=true -Doptimization=3 -Db_lundef=false -Db_sanitize=address
     for target in "${targets[@]}"; do
-        if rate "$target" 32 500000 "$(bar_of "$target")"; then
+        if rate "$target" 24 500000 "$(bar_of "$target")"; then
             passed=$((passed + 1))
         else
             failed=$((failed + 1))
