@@ -107,7 +107,10 @@ static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uin
 /* Events of deferred channels, of one word: all of them become due at once. */
 static VMB_NOINLINE void dispatch_deferred(struct guest_vp *vp, uintptr_t bits, uint32_t index)
 {
-    /* Release: as in vmbi_channel_make_due(). */
+    /*
+     * Release: as in vmbi_channel_make_due(). The fence in dispatch_flags() does not stand for it:
+     * the bits of an old host's page are taken behind that one.
+     */
     uintptr_t before = vmb_atomic_fetch_or(&vp->arrived[index], bits, VMB_RELEASE);
     uintptr_t events = vmbi_count_bits(bits);
     uintptr_t coalesced = vmbi_count_bits(bits & before);
@@ -236,10 +239,14 @@ static VMB_NOINLINE uint32_t dispatch_flags(struct vmb_guest *guest, struct gues
 
     section_begin(&vp->dispatching);
     do {
-        /* Acquire: what the host wrote before it set the flags is seen by the handlers (R3). */
-        uintptr_t bits = vmbi_shm_take_word(flags, index, VMB_ACQUIRE);
+        /* Relaxed: the fence acquires for it. */
+        uintptr_t bits = vmbi_shm_take_word(flags, index, VMB_RELAXED);
 
-        vmb_atomic_fence_after_change(); /* Of the section: nothing is looked up before. */
+        /*
+         * Of the section: nothing is looked up before. With the host's release, too: what it wrote
+         * before it set the flags is seen by the handlers (R3).
+         */
+        vmb_atomic_fence_after_change();
         if (index == 0 && (bits & 1u) != 0) {
             void *page = vmb_atomic_load(&guest->legacy_page, VMB_ACQUIRE);
 
