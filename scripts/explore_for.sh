@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Explore a scenario for so long: scripts/explore_for.sh PROGRAM SECONDS SCENARIO [options]
+# Explore each scenario and model for so long at most: scripts/explore_for.sh PROGRAM SECONDS [options]
 #
-# For scenarios that are not exhausted in the time that a test has. An end without a violation is
-# good, complete or not; what was not complete is said in its line.
+# For scenarios of larger scope (`--large`), which few have the time to exhaust. An end without a
+# violation is good, complete or not; what was not complete is said in its line.
 set -uo pipefail
 
 program=$1

@@ -5,7 +5,8 @@
 #
 # Rungs: explorer mutants simulation proofs coverage fuzz second-opinion stress. Each ends with a
 # line of what it showed; the output of all is in build/proof. VMB_PROOF_SECONDS is how long each
-# fuzz target runs (600), VMB_PROOF_EVENTS how many interrupts the stress takes (1000000000).
+# fuzz target runs, and each scenario of larger scope under each model (600); VMB_PROOF_EVENTS how
+# many interrupts the stress takes (1000000000).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,8 +16,8 @@ rungs=("$@")
 
 command_of() {
     case $1 in
-        explorer) echo "build/vmbus explore --all" ;;
-        mutants) echo "python3 explore/mutants/ledger.py build --check" ;;
+        explorer) echo "scripts/explore_for.sh build/explore/explore $seconds --all --large" ;;
+        mutants) echo "scripts/mutants.sh --check" ;;
         simulation) echo "build/vmbus sim --seed 1 --runs 100000 --json" ;;
         proofs) echo "scripts/proofs.sh" ;;
         coverage) echo "scripts/coverage.py" ;;

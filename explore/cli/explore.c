@@ -12,6 +12,8 @@
 struct request {
     const struct xpl_scenario *scenario;
     struct xpl_options options;
+    bool all;
+    bool large;
     bool every_model;
     bool json;
     bool list;
@@ -20,7 +22,7 @@ struct request {
 
 static const char usage[] =
     "usage: explore SCENARIO [options]\n"
-    "       explore --all | --list\n"
+    "       explore --all [--large] | --list\n"
     "\n"
     "Runs the library's own code in every order of its atomic steps that matters, and says "
     "whether\n"
@@ -39,7 +41,8 @@ static const char usage[] =
     "  --from-the-start    run each execution whole, without checkpoints: slower, the same result\n"
     "  --json              results as JSON lines\n"
     "  --list              the scenarios\n"
-    "  --all               all of them\n"
+    "  --all               all that are exhausted in seconds each\n"
+    "  --large             those of larger scope: up to hours each, or --seconds\n"
     "\n"
     "Exit status: 0 nothing wrong, 1 a violation was found, 2 bad usage, 3 stopped by a limit.\n"
     "\n"
@@ -60,15 +63,18 @@ static const struct xpl_scenario *scenario_find(const char *name)
             return scenario_table[i];
         }
     }
+    for (unsigned i = 0; scenario_table_large[i] != NULL; i++) {
+        if (strcmp(scenario_table_large[i]->name, name) == 0) {
+            return scenario_table_large[i];
+        }
+    }
     return NULL;
 }
 
-static void scenarios_print(void)
+static void scenarios_print(const struct xpl_scenario *const *table)
 {
-    for (unsigned i = 0; scenario_table[i] != NULL; i++) {
-        const struct xpl_scenario *scenario = scenario_table[i];
-
-        printf("%-20s %-8s %s\n", scenario->name, scenario->rules, scenario->shows);
+    for (unsigned i = 0; table[i] != NULL; i++) {
+        printf("%-24s %-8s %s\n", table[i]->name, table[i]->rules, table[i]->shows);
     }
 }
 
@@ -115,7 +121,7 @@ static void result_print(const struct request *request, const struct xpl_result 
                result->token, result->seconds, rate);
         return;
     }
-    printf("%-18s %-3s  %10llu executions  %10llu cut  %3u steps at most  %7.2f s  %5.2f M/s  ",
+    printf("%-24s %-3s  %10llu executions  %10llu cut  %3u steps at most  %7.2f s  %5.2f M/s  ",
            request->scenario->name, model, (unsigned long long)result->executions,
            (unsigned long long)result->cut, result->longest, result->seconds, rate * 1e-6);
     printf("%llu violations%s%s\n", (unsigned long long)result->violations,
@@ -216,6 +222,7 @@ enum {
     EXECUTIONS,
     FROM_THE_START,
     JSON,
+    LARGE,
     LIST,
     MODEL,
     NO_REDUCTION,
@@ -233,6 +240,7 @@ static const struct option long_options[] = {{"all", 0, NULL, ALL},
                                              {"from-the-start", 0, NULL, FROM_THE_START},
                                              {"help", 0, NULL, 'h'},
                                              {"json", 0, NULL, JSON},
+                                             {"large", 0, NULL, LARGE},
                                              {"list", 0, NULL, LIST},
                                              {"model", 1, NULL, MODEL},
                                              {"no-reduction", 0, NULL, NO_REDUCTION},
@@ -244,13 +252,13 @@ static const struct option long_options[] = {{"all", 0, NULL, ALL},
                                              {NULL, 0, NULL, 0}};
 
 /* One option. Returns -1 to go on, else the exit status. */
-static int option_take(struct request *request, int option, bool *all)
+static int option_take(struct request *request, int option)
 {
     struct xpl_options *options = &request->options;
 
     switch (option) {
     case ALL:
-        *all = true;
+        request->all = true;
         return -1;
     case BOUND:
         options->strategy = XPL_BOUND;
@@ -268,8 +276,12 @@ static int option_take(struct request *request, int option, bool *all)
     case JSON:
         request->json = true;
         return -1;
+    case LARGE:
+        request->large = true;
+        return -1;
     case LIST:
-        scenarios_print();
+        scenarios_print(scenario_table);
+        scenarios_print(scenario_table_large);
         return 0;
     case MODEL:
         return model_choose(request, optarg) ? -1 : wrong("no such model", optarg);
@@ -301,15 +313,41 @@ static int option_take(struct request *request, int option, bool *all)
     }
 }
 
+/* All scenarios of a table, until one of them is violated. Returns the worst exit status. */
+static int explore_table(struct request *request, const struct xpl_scenario *const *table)
+{
+    int status = 0;
+
+    for (unsigned i = 0; table[i] != NULL && status != 1; i++) {
+        int one;
+
+        request->scenario = table[i];
+        one = explore_scenario(request);
+        status = one > status || one == 1 ? one : status;
+    }
+    return status;
+}
+
+static int explore_tables(struct request *request)
+{
+    int status = request->all ? explore_table(request, scenario_table) : 0;
+    int large;
+
+    if (!request->large || status == 1) {
+        return status;
+    }
+    large = explore_table(request, scenario_table_large);
+    return large == 1 || large > status ? large : status;
+}
+
 int explore_main(int argc, char **argv)
 {
     struct request request = {.every_model = true, .options.progress = true};
-    bool all = false;
     int option, status = 0;
 
     optind = 0; /* From the start, whoever has used getopt before. */
     while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        status = option_take(&request, option, &all);
+        status = option_take(&request, option);
         if (status >= 0) {
             return status;
         }
@@ -319,15 +357,8 @@ int explore_main(int argc, char **argv)
         request.options.max_seconds <= 0) {
         request.options.max_seconds = 10;
     }
-    if (all) {
-        for (unsigned i = 0; scenario_table[i] != NULL && status != 1; i++) {
-            int one;
-
-            request.scenario = scenario_table[i];
-            one = explore_scenario(&request);
-            status = one > status || one == 1 ? one : status;
-        }
-        return status;
+    if (request.all || request.large) {
+        return explore_tables(&request);
     }
     if (optind + 1 != argc) {
         fputs(usage, stderr);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A channel is closed while events for it arrive on both VPs. Once `closed` has been called no
- * handler (deferred) starts and none is running, and the rings that are given back are touched
- * no more (R6, R7; bugs H30, H31, H51).
+ * A channel is closed while events for it arrive: on the VP that it targets, on the other one, or,
+ * at large, on both. Once `closed` has been called no handler (deferred) starts and none is
+ * running, and the rings that are given back are touched no more (R6, R7; bugs H30, H31, H51).
  */
 #include "explore/scenarios/world.h"
 
@@ -21,21 +21,43 @@ static void host_late(void *argument)
     world_signal_vp(&disk, 1);
 }
 
+static void host_net(void *argument)
+{
+    world_signal_vp(&net, (uint32_t)(uintptr_t)argument);
+}
+
 static void control(void *argument)
 {
     (void)argument;
     world_close(&disk);
 }
 
-static void prepare(unsigned design)
+static void prepare_both(enum vmb_notify net_notify, uint32_t net_vp)
 {
-    (void)design;
     world_begin(VMB_VERSION_5_0);
     world_offer(&disk, 5);
     world_offer(&net, 6);
     world_open(&disk, VMB_NOTIFY_DEFERRED, 0);
-    world_open(&net, VMB_NOTIFY_DEFERRED, 1);
+    world_open(&net, net_notify, net_vp);
     world_will_close();
+}
+
+static void prepare(unsigned design)
+{
+    (void)design;
+    prepare_both(VMB_NOTIFY_DIRECT, 1);
+}
+
+static void prepare_elsewhere(unsigned design)
+{
+    (void)design;
+    prepare_both(VMB_NOTIFY_DIRECT, 0);
+}
+
+static void prepare_large(unsigned design)
+{
+    (void)design;
+    prepare_both(VMB_NOTIFY_DEFERRED, 1);
 }
 
 static void check(void)
@@ -48,10 +70,36 @@ const struct xpl_scenario scenario_close_deferred = {
     .shows = "after a close no deferred handler starts and none is running",
     .rules = "R6 R7",
     .threads = {{.name = "host: disk", .run = host_disk},
-                {.name = "host: disk, late", .run = host_late},
+                {.name = "host: net", .run = host_net, .argument = (void *)(uintptr_t)1},
                 {.name = "control plane", .run = control, .service = true},
                 WORLD_VP(0),
                 WORLD_VP(1)},
     .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_close_deferred_elsewhere = {
+    .name = "close-deferred-elsewhere",
+    .shows = "the same of an event on a VP that the channel does not target",
+    .rules = "R6 R7",
+    .threads = {{.name = "host: disk, late", .run = host_late},
+                {.name = "host: net", .run = host_net, .argument = (void *)(uintptr_t)0},
+                {.name = "control plane", .run = control, .service = true},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare_elsewhere,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_close_deferred_large = {
+    .name = "close-deferred-large",
+    .shows = "the same of events on both VPs",
+    .rules = "R6 R7",
+    .threads = {{.name = "host: disk", .run = host_disk},
+                {.name = "host: disk, late", .run = host_late},
+                {.name = "control plane", .run = control, .service = true},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare_large,
     .check = check,
 };

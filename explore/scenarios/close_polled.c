@@ -21,6 +21,12 @@ static void host_late(void *argument)
     world_signal_vp(&disk, 1);
 }
 
+static void host_net(void *argument)
+{
+    (void)argument;
+    world_signal_vp(&net, 1);
+}
+
 static void poller(void *argument)
 {
     (void)argument;
@@ -52,6 +58,20 @@ static void check(void)
 const struct xpl_scenario scenario_close_polled = {
     .name = "close-polled",
     .shows = "a close waits for the poller, wherever it polls",
+    .rules = "R6",
+    .threads = {{.name = "host: disk", .run = host_disk},
+                {.name = "host: net", .run = host_net},
+                {.name = "control plane", .run = control, .service = true},
+                {.name = "poller", .run = poller, .service = true},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_close_polled_large = {
+    .name = "close-polled-large",
+    .shows = "the same of events on both VPs",
     .rules = "R6",
     .threads = {{.name = "host: disk", .run = host_disk},
                 {.name = "host: disk, late", .run = host_late},

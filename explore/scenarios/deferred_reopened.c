@@ -19,7 +19,7 @@ static void host_new(void *argument)
 {
     (void)argument;
     world_await_asked();
-    world_signal(&disk);
+    world_signal_vp(&disk, 1);
 }
 
 static void control(void *argument)
@@ -30,7 +30,7 @@ static void control(void *argument)
     reopened = true;
 }
 
-static void prepare(unsigned design)
+static void prepare_large(unsigned design)
 {
     (void)design;
     world_begin(VMB_VERSION_5_0);
@@ -39,6 +39,13 @@ static void prepare(unsigned design)
     world_will_close();
     reopened = false;
     xpl_keep(&reopened, sizeof(reopened));
+}
+
+static void prepare(unsigned design)
+{
+    prepare_large(design);
+    world_control_on_vp_0();
+    world_signal_taken(&disk, 1);
 }
 
 static void check(void)
@@ -53,11 +60,22 @@ const struct xpl_scenario scenario_deferred_reopened = {
     .name = "deferred-reopened",
     .shows = "a deferred channel that comes back as a direct one loses no event",
     .rules = "R4 R6 R7",
+    .threads = {{.name = "host: new", .run = host_new, .service = true},
+                {.name = "control plane", .run = control, .service = true},
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_deferred_reopened_large = {
+    .name = "deferred-reopened-large",
+    .shows = "the same while an event of its first life is under way to another VP",
+    .rules = "R4 R6 R7",
     .threads = {{.name = "host: old", .run = host_old},
                 {.name = "host: new", .run = host_new, .service = true},
                 {.name = "control plane", .run = control, .service = true},
                 WORLD_VP(0),
                 WORLD_VP(1)},
-    .prepare = prepare,
+    .prepare = prepare_large,
     .check = check,
 };

@@ -10,11 +10,12 @@ static struct world_device disk = {.name = "disk", .watched = true};
 static struct world_device tape = {.name = "tape"};
 static struct world_device net = {.name = "net"};
 
+/* So many events: its argument. */
 static void host_disk(void *argument)
 {
-    (void)argument;
-    world_signal(&disk);
-    world_signal(&disk);
+    for (uintptr_t i = 0; i < (uintptr_t)argument; i++) {
+        world_signal(&disk);
+    }
 }
 
 static void host_others(void *argument)
@@ -49,7 +50,19 @@ const struct xpl_scenario scenario_deferred_word = {
     .name = "deferred-word",
     .shows = "deferred channels of one word become due together, and none is forgotten",
     .rules = "R3 R4 R5",
-    .threads = {{.name = "host: disk", .run = host_disk},
+    .threads = {{.name = "host: disk", .run = host_disk, .argument = (void *)(uintptr_t)1},
+                {.name = "host: others", .run = host_others},
+                WORLD_VP(0),
+                {.name = "VP 0, run", .run = world_runner, .service = true}},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_deferred_word_large = {
+    .name = "deferred-word-large",
+    .shows = "the same of two events of one of them",
+    .rules = "R3 R4 R5",
+    .threads = {{.name = "host: disk", .run = host_disk, .argument = (void *)(uintptr_t)2},
                 {.name = "host: others", .run = host_others},
                 WORLD_VP(0),
                 {.name = "VP 0, run", .run = world_runner, .service = true}},

@@ -55,6 +55,30 @@ static void check(void)
 
 const struct xpl_scenario scenario_hibernate = {
     .name = "hibernate",
+    .shows = "after a sleep the channel is found by its new relid",
+    .rules = "R11",
+    .threads = {{.name = "control plane", .run = control, .service = true},
+                {.name = "host: disk", .run = host_disk, .service = true},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_hibernate_late = {
+    .name = "hibernate-late",
+    .shows = "a flag that was under way when the guest fell asleep harms nobody",
+    .rules = "R11",
+    .threads = {{.name = "control plane", .run = control, .service = true},
+                {.name = "host: late", .run = host_late},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_hibernate_large = {
+    .name = "hibernate-large",
     .shows = "after a sleep old relids mean nothing, and new ones are found",
     .rules = "R11",
     .threads = {{.name = "control plane", .run = control, .service = true},

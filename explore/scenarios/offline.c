@@ -12,11 +12,12 @@ static struct world_device disk = {.name = "disk"};
 static struct world_device net = {.name = "net"};
 static bool stopped;
 
+/* So many events: its argument. */
 static void host_disk(void *argument)
 {
-    (void)argument;
-    world_signal(&disk);
-    world_signal(&disk);
+    for (uintptr_t i = 0; i < (uintptr_t)argument; i++) {
+        world_signal(&disk);
+    }
 }
 
 static void host_net(void *argument)
@@ -54,6 +55,7 @@ static void prepare(unsigned design)
     world_offer(&net, 70);
     world_open(&disk, VMB_NOTIFY_DIRECT, 1);
     world_open(&net, VMB_NOTIFY_DIRECT, 0);
+    world_will_stop();
     stopped = false;
     xpl_keep(&stopped, sizeof(stopped));
 }
@@ -68,7 +70,20 @@ const struct xpl_scenario scenario_offline = {
     .name = "offline",
     .shows = "a VP that goes out of service takes no event with it",
     .rules = "R12",
-    .threads = {{.name = "host: disk", .run = host_disk},
+    .threads = {{.name = "host: disk", .run = host_disk, .argument = (void *)(uintptr_t)1},
+                {.name = "host: net", .run = host_net},
+                {.name = "control plane", .run = stop},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_offline_large = {
+    .name = "offline-large",
+    .shows = "the same of two events",
+    .rules = "R12",
+    .threads = {{.name = "host: disk", .run = host_disk, .argument = (void *)(uintptr_t)2},
                 {.name = "host: net", .run = host_net},
                 {.name = "control plane", .run = stop},
                 WORLD_VP(0),

@@ -45,7 +45,7 @@ static void stop(void *argument)
     world_vp_stops(1);
 }
 
-static void prepare(unsigned design)
+static void prepare_large(unsigned design)
 {
     (void)design;
     world_begin(VMB_VERSION_5_3);
@@ -57,8 +57,15 @@ static void prepare(unsigned design)
     world_no_runs_on_1();
     disk.kicks = 1;
     disk.runs = 0;
+    world_will_stop();
     stopped = false;
     xpl_keep(&stopped, sizeof(stopped));
+}
+
+static void prepare(unsigned design)
+{
+    prepare_large(design);
+    world_signal_taken(&net, 0);
 }
 
 static void check(void)
@@ -73,11 +80,24 @@ const struct xpl_scenario scenario_offline_deferred = {
     .shows = "what is due on a VP that goes out of service is run on another",
     .rules = "R12",
     .threads = {{.name = "host: disk", .run = host_disk},
-                {.name = "host: net", .run = host_net},
                 {.name = "control plane", .run = stop},
                 WORLD_VP(0),
                 WORLD_VP(1),
                 {.name = "VP 0, run", .run = world_runner, .service = true}},
     .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_offline_deferred_large = {
+    .name = "offline-deferred-large",
+    .shows = "the same under traffic of another channel",
+    .rules = "R12",
+    .threads = {{.name = "host: disk", .run = host_disk},
+                {.name = "host: net", .run = host_net},
+                {.name = "control plane", .run = stop},
+                WORLD_VP(0),
+                WORLD_VP(1),
+                {.name = "VP 0, run", .run = world_runner, .service = true}},
+    .prepare = prepare_large,
     .check = check,
 };

@@ -16,12 +16,13 @@ static void control(void *argument)
     world_open(&disk, VMB_NOTIFY_DIRECT, 1);
 }
 
+/* So many events: its argument. */
 static void host_disk(void *argument)
 {
-    (void)argument;
     world_await_asked();
-    world_signal(&disk);
-    world_signal(&disk);
+    for (uintptr_t i = 0; i < (uintptr_t)argument; i++) {
+        world_signal(&disk);
+    }
 }
 
 static void host_net(void *argument)
@@ -50,7 +51,20 @@ const struct xpl_scenario scenario_publish = {
     .shows = "an event that comes before OpenChannel is answered is not lost",
     .rules = "R1 R2 R4",
     .threads = {{.name = "control plane", .run = control},
-                {.name = "host: disk", .run = host_disk},
+                {.name = "host: disk", .run = host_disk, .argument = (void *)(uintptr_t)1},
+                {.name = "host: net", .run = host_net},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_publish_large = {
+    .name = "publish-large",
+    .shows = "the same of two events",
+    .rules = "R1 R2 R4",
+    .threads = {{.name = "control plane", .run = control},
+                {.name = "host: disk", .run = host_disk, .argument = (void *)(uintptr_t)2},
                 {.name = "host: net", .run = host_net},
                 WORLD_VP(0),
                 WORLD_VP(1)},

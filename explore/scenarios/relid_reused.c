@@ -33,6 +33,11 @@ static void control(void *argument)
     world_until_released(5);
     world_offer(&other, 7);
     world_offer(&next, 5);
+}
+
+static void control_opens(void *argument)
+{
+    control(argument);
     world_open(&next, VMB_NOTIFY_DEFERRED, 0);
 }
 
@@ -61,8 +66,34 @@ const struct xpl_scenario scenario_relid_reused = {
     .shows = "a VP that held a channel starts nobody by it when its relid is another's",
     .rules = "R7 R11",
     .threads = {{.name = "host: old", .run = host_old},
-                {.name = "host: next", .run = host_next, .service = true},
                 {.name = "control plane", .run = control, .service = true},
+                WORLD_VP(0),
+                WORLD_VP(1),
+                {.name = "VP 0, run", .run = world_runner, .service = true}},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_relid_reopened = {
+    .name = "relid-reopened",
+    .shows = "a relid's second channel is opened and signalled like any other",
+    .rules = "R7 R11",
+    .threads = {{.name = "host: next", .run = host_next, .service = true},
+                {.name = "control plane", .run = control_opens, .service = true},
+                WORLD_VP(0),
+                WORLD_VP(1),
+                {.name = "VP 0, run", .run = world_runner, .service = true}},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_relid_reused_large = {
+    .name = "relid-reused-large",
+    .shows = "both at once",
+    .rules = "R7 R11",
+    .threads = {{.name = "host: old", .run = host_old},
+                {.name = "host: next", .run = host_next, .service = true},
+                {.name = "control plane", .run = control_opens, .service = true},
                 WORLD_VP(0),
                 WORLD_VP(1),
                 {.name = "VP 0, run", .run = world_runner, .service = true}},

@@ -22,18 +22,22 @@ static void host_late(void *argument)
     world_signal_vp(&disk, 0);
 }
 
+static const struct vmb_message rescind = {.number = VMB_MSG_RESCIND_OFFER, .u.rescind.relid = 5};
+
 static void control(void *argument)
 {
-    struct vmb_message rescind = {.number = VMB_MSG_RESCIND_OFFER};
-
     (void)argument;
-    rescind.u.rescind.relid = 5;
-    world_host_says(&rescind);
     world_until_released(5);
+}
+
+static void control_reuses(void *argument)
+{
+    world_host_says(&rescind);
+    control(argument);
     world_offer(&next, 6);
 }
 
-static void prepare(unsigned design)
+static void prepare_large(unsigned design)
 {
     (void)design;
     world_begin(VMB_VERSION_5_0);
@@ -43,6 +47,14 @@ static void prepare(unsigned design)
     world_will_close();
 }
 
+static void prepare(unsigned design)
+{
+    prepare_large(design);
+    world_signal_vp(&disk, 0);
+    world_signal_vp(&disk, 1);
+    world_host_has_said(&rescind);
+}
+
 static void check(void)
 {
     world_expect_released(5);
@@ -50,13 +62,36 @@ static void check(void)
 
 const struct xpl_scenario scenario_rescind_coalesced = {
     .name = "rescind-coalesced",
-    .shows = "the same when two VPs hold the channel at once",
-    .rules = "R6 R7 R8 R11",
-    .threads = {{.name = "host: disk", .run = host_old},
-                {.name = "host: disk, late", .run = host_late},
-                {.name = "control plane", .run = control, .service = true},
+    .shows = "a rescind ends although two VPs hold the channel at once, and not before they let go",
+    .rules = "R6 R7 R8",
+    .threads = {{.name = "control plane", .run = control, .service = true},
                 WORLD_VP(0),
                 WORLD_VP(1)},
     .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_rescind_reused = {
+    .name = "rescind-reused",
+    .shows = "a VP that held a channel touches none that came into its slot",
+    .rules = "R7 R8 R11",
+    .threads = {{.name = "host: disk", .run = host_old},
+                {.name = "control plane", .run = control_reuses, .service = true},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare_large,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_rescind_coalesced_large = {
+    .name = "rescind-coalesced-large",
+    .shows = "both at once",
+    .rules = "R6 R7 R8 R11",
+    .threads = {{.name = "host: disk", .run = host_old},
+                {.name = "host: disk, late", .run = host_late},
+                {.name = "control plane", .run = control_reuses, .service = true},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare_large,
     .check = check,
 };

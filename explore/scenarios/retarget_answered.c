@@ -10,11 +10,12 @@ static struct world_device disk = {.name = "disk"};
 static struct world_device net = {.name = "net"};
 static bool moved;
 
+/* So many events: its argument. */
 static void host_disk(void *argument)
 {
-    (void)argument;
-    world_signal(&disk);
-    world_signal(&disk);
+    for (uintptr_t i = 0; i < (uintptr_t)argument; i++) {
+        world_signal(&disk);
+    }
 }
 
 static void host_net(void *argument)
@@ -62,7 +63,20 @@ const struct xpl_scenario scenario_retarget_answered = {
     .name = "retarget-answered",
     .shows = "a move that the host answers loses neither an event nor the answer",
     .rules = "R4 R12",
-    .threads = {{.name = "host: disk", .run = host_disk},
+    .threads = {{.name = "host: disk", .run = host_disk, .argument = (void *)(uintptr_t)1},
+                {.name = "host: net", .run = host_net},
+                {.name = "control plane", .run = move},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_retarget_answered_large = {
+    .name = "retarget-answered-large",
+    .shows = "the same of two events",
+    .rules = "R4 R12",
+    .threads = {{.name = "host: disk", .run = host_disk, .argument = (void *)(uintptr_t)2},
                 {.name = "host: net", .run = host_net},
                 {.name = "control plane", .run = move},
                 WORLD_VP(0),

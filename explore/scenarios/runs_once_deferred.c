@@ -15,6 +15,13 @@ static void host(void *argument)
     const uint32_t vp = (uint32_t)(uintptr_t)argument;
 
     world_signal_vp(&disk, vp);
+}
+
+static void host_large(void *argument)
+{
+    const uint32_t vp = (uint32_t)(uintptr_t)argument;
+
+    world_signal_vp(&disk, vp);
     if (vp == 0) {
         world_signal_vp(&net, vp);
     }
@@ -44,6 +51,19 @@ const struct xpl_scenario scenario_runs_once_deferred = {
     .rules = "R5",
     .threads = {{.name = "host to VP 0", .run = host, .argument = (void *)(uintptr_t)0},
                 {.name = "host to VP 1", .run = host, .argument = (void *)(uintptr_t)1},
+                WORLD_VP(0),
+                WORLD_VP(1),
+                {.name = "VP 0, run", .run = world_runner, .service = true}},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_runs_once_deferred_large = {
+    .name = "runs-once-deferred-large",
+    .shows = "the same beside another channel",
+    .rules = "R5",
+    .threads = {{.name = "host to VP 0", .run = host_large, .argument = (void *)(uintptr_t)0},
+                {.name = "host to VP 1", .run = host_large, .argument = (void *)(uintptr_t)1},
                 WORLD_VP(0),
                 WORLD_VP(1),
                 {.name = "VP 0, run", .run = world_runner, .service = true}},

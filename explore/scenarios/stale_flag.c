@@ -53,6 +53,18 @@ const struct xpl_scenario scenario_stale_flag = {
     .rules = "R4 R9 R11",
     .threads = {{.name = "control plane", .run = control},
                 {.name = "host: disk", .run = host_disk},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_stale_flag_large = {
+    .name = "stale-flag-large",
+    .shows = "the same under traffic, and of one that is set on another VP just then",
+    .rules = "R4 R9 R11",
+    .threads = {{.name = "control plane", .run = control},
+                {.name = "host: disk", .run = host_disk},
                 {.name = "host: late", .run = host_late},
                 WORLD_VP(0),
                 WORLD_VP(1)},

@@ -6,7 +6,9 @@
 /* clang-format off */
 #define SCENARIOS(X) \
     X(close) \
+    X(close_elsewhere) \
     X(close_deferred) \
+    X(close_deferred_elsewhere) \
     X(close_polled) \
     X(deferred_late) \
     X(deferred_reopened) \
@@ -25,12 +27,14 @@
     X(host_legacy_raises) \
     X(host_monitor) \
     X(deferred_word) \
+    X(legacy_deferred) \
     X(legacy_page) \
     X(loan_closed) \
     X(loan_later) \
     X(kick) \
     X(loan_moves) \
     X(loan_recalled) \
+    X(loan_kicked) \
     X(lookup) \
     X(message_slot) \
     X(messages) \
@@ -40,8 +44,10 @@
     X(poller_takes) \
     X(publish) \
     X(relid_reused) \
+    X(relid_reopened) \
     X(rescind) \
     X(rescind_coalesced) \
+    X(rescind_reused) \
     X(rescind_deferred) \
     X(retarget) \
     X(retarget_answered) \
@@ -56,14 +62,35 @@
     X(bounded) \
     X(connect_legacy) \
     X(hibernate) \
+    X(hibernate_late) \
     X(offline_deferred) \
     X(vp_start) \
     X(stray)
+
+/* Of larger scope: more events, more threads. */
+#define LARGE(X) \
+    X(close_large) \
+    X(close_deferred_large) \
+    X(close_polled_large) \
+    X(deferred_word_large) \
+    X(hibernate_large) \
+    X(loan_recalled_large) \
+    X(offline_large) \
+    X(offline_deferred_large) \
+    X(deferred_reopened_large) \
+    X(publish_large) \
+    X(relid_reused_large) \
+    X(rescind_coalesced_large) \
+    X(retarget_answered_large) \
+    X(runs_once_deferred_large) \
+    X(stale_flag_large)
 /* clang-format on */
 
 #define DECLARE(name) extern const struct xpl_scenario scenario_##name;
 #define LIST(name)    &scenario_##name,
 
 SCENARIOS(DECLARE)
+LARGE(DECLARE)
 
 const struct xpl_scenario *const scenario_table[] = {SCENARIOS(LIST) NULL};
+const struct xpl_scenario *const scenario_table_large[] = {LARGE(LIST) NULL};

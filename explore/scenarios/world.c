@@ -32,10 +32,13 @@ static struct {
     uint32_t version;
     uint8_t *last_shared;
     bool runs_apart;
-    uint32_t borrower;  /* VP that gates are lent to, if VP 0 is run apart. */
-    uint32_t run_limit; /* Of handlers in one interrupt; 0: nobody counts. */
-    bool no_runs_on_1;  /* VP 1 runs one handler after an interrupt, and no more. */
-    bool sleeps;        /* Time enough passes for all to be visible. */
+    uint32_t borrower;   /* VP that gates are lent to, if VP 0 is run apart. */
+    uint32_t run_limit;  /* Of handlers in one interrupt; 0: nobody counts. */
+    bool no_runs_on_1;   /* VP 1 runs one handler after an interrupt, and no more. */
+    uint32_t runs_first; /* VP that has something to run at the start. */
+    bool control_on_0;   /* VP 0's interrupts come between two steps of the control plane. */
+    bool stops;          /* VPs go out of service. */
+    bool sleeps;         /* Time enough passes for all to be visible. */
     bool suspended;
     struct world_device *resumes[DEVICES]; /* What is offered when the guest comes back. */
     bool closes;       /* The control plane waits for VPs to leave the dispatch. */
@@ -159,11 +162,16 @@ void world_vp(void *argument)
 {
     const uint32_t vp = (uint32_t)(uintptr_t)argument;
 
+    if (world.runs_first == vp && !(world.runs_apart && vp == 0)) {
+        run_all(vp);
+    }
     for (;;) {
         uint32_t left_over, before;
 
         world_take_interrupt(vp);
-        (void)xpl_await(&powered[vp], VMB_ACQUIRE);
+        if (world.stops) {
+            (void)xpl_await(&powered[vp], VMB_ACQUIRE);
+        }
         before = world.handled[xpl_self()];
         left_over = vmb_guest_on_interrupt(world_guest, vp);
         xpl_expect(world.run_limit == 0 || world.handled[xpl_self()] - before <= world.run_limit,
@@ -188,7 +196,9 @@ void world_vp(void *argument)
         } else if (world.closes) {
             (void)vmb_atomic_fetch_or(&tick, 1u, GHOST);
         }
-        vmb_atomic_store(&powered[vp], 1u, VMB_RELEASE);
+        if (world.stops) {
+            vmb_atomic_store(&powered[vp], 1u, VMB_RELEASE);
+        }
     }
 }
 
@@ -209,6 +219,11 @@ void world_start_vp(uint32_t vp)
     if (vmb_guest_vp_start(world_guest, vp, message_pages[vp], event_pages[vp]) != VMB_OK) {
         xpl_fail("VP %u cannot be started", vp);
     }
+}
+
+void world_will_stop(void)
+{
+    world.stops = true;
 }
 
 void world_vp_stops(uint32_t vp)
@@ -250,6 +265,17 @@ void world_signal_vp(struct world_device *device, uint32_t vp)
 {
     (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
     world_set_flag(device->relid, vp);
+}
+
+void world_signal_taken(struct world_device *device, uint32_t vp)
+{
+    world_signal_vp(device, vp);
+    interrupt[vp].value = 0;
+    if ((vmb_guest_on_interrupt(world_guest, vp) & VMB_GUEST_WORK_RUN) == 0) {
+        world_die("nothing is due");
+    }
+    due.value = vp == 0 && world.runs_apart;
+    world.runs_first = vp;
 }
 
 void world_send(struct world_device *device, uint32_t number)
@@ -437,19 +463,32 @@ void world_deliver_offer(uint32_t relid, bool more)
 
 void world_host_says(const struct vmb_message *message)
 {
+    const bool alone = xpl_self() == XPL_THREADS || world.control_on_0;
+
     slot_fill(message, false);
-    if (xpl_self() == XPL_THREADS) {
+    if (alone) {
         (void)vmb_guest_on_interrupt(world_guest, 0);
     } else {
         interrupt_raise(0);
     }
     do {
-        if (xpl_self() < XPL_THREADS) {
+        if (!alone) {
             (void)xpl_await(&work, VMB_ACQUIRE); /* Also of a message that is gone already. */
         }
         while (vmb_guest_poll(world_guest)) {
         }
     } while (slot_full());
+}
+
+void world_control_on_vp_0(void)
+{
+    world.control_on_0 = true;
+}
+
+void world_host_has_said(const struct vmb_message *message)
+{
+    slot_fill(message, false);
+    (void)vmb_guest_on_interrupt(world_guest, 0);
 }
 
 void world_settle(void)
@@ -673,6 +712,7 @@ static void world_prepare(uint32_t version, bool connects, uint32_t vps_started)
     tick.value = 0;
     doorbell.value = 0;
     memset(left, 0, sizeof(left));
+    world.runs_first = WORLD_VPS;
     world.version = version;
     if (bytes > sizeof(guest_memory) ||
         vmb_guest_init(guest_memory, bytes, &options, &platform, &events, &world_guest) != VMB_OK) {

@@ -81,6 +81,15 @@ void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp
 /* A message of the host, into VP 0's slot; then the control plane takes it. One at a time. */
 void world_host_says(const struct vmb_message *message);
 
+/*
+ * For `prepare`: the control plane runs on VP 0, which takes the interrupts of messages between two
+ * of its steps. VP 0 has no thread of its own then, and no events.
+ */
+void world_control_on_vp_0(void);
+
+/* For `prepare`: the message is in the slot, and the interrupt has said so. */
+void world_host_has_said(const struct vmb_message *message);
+
 /* Run the control plane, and answer it, until nobody has anything to say. */
 void world_settle(void);
 
@@ -92,6 +101,9 @@ void world_signal(struct world_device *device);
 
 /* The same, whatever the port says: signals that were under way when it changed. */
 void world_signal_vp(struct world_device *device, uint32_t vp);
+
+/* For `prepare`: an event that the VP has taken already; its handler is still due. */
+void world_signal_taken(struct world_device *device, uint32_t vp);
 
 /* The host's end of the ring to the guest. For `prepare`, once the channel is open. */
 void world_ring(struct world_device *device);
@@ -146,6 +158,9 @@ void world_lends_to(uint32_t vp);
 
 /* For `prepare`: after an interrupt of VP 1 one handler is run, and what is left is left. */
 void world_no_runs_on_1(void);
+
+/* For `prepare`: the next one will be called. */
+void world_will_stop(void);
 
 /* The VP finishes what it is in and takes no interrupt any more. Control plane, in a thread. */
 void world_vp_stops(uint32_t vp);
