@@ -83,9 +83,20 @@
         (void)xpl_step(&xpl_site_here, NULL, 0, 0);                                                \
     })
 
-#define vmb_atomic_pause() ((void)0)
-
 /* For scenarios: wait until the object is not 0, then exchange it with 0. */
 #define xpl_await(object, order) XPL_AT(XPL_AWAIT, object, 0, 0, order)
+
+/*
+ * A loop that waits for another thread has no end to explore. So who has looked in vain stays where
+ * it is and the others go on: that it looks later, and not in vain, is another execution, which is
+ * explored because the look and what it waits for do not commute. Only a service may wait so.
+ */
+static inline void xpl_wait_in_vain(void)
+{
+    static vmb_atomic_u32 never;
+
+    (void)xpl_await(&never, XPL_GHOST);
+}
+#define vmb_atomic_pause() xpl_wait_in_vain()
 
 #endif /* VMB_OVERRIDE_ATOMIC_H */

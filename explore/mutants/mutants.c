@@ -22,7 +22,7 @@
 #include "explore/scenarios/table.h"
 
 #define SITES     512u
-#define SCENARIOS 64u
+#define SCENARIOS 128u
 
 static unsigned statement_mutant; /* In force; 0: none. */
 static bool statement_reached;    /* It has been executed. */
@@ -38,11 +38,33 @@ bool xpl_mutates(unsigned mutant)
 
 /* Where orders are weakened. */
 static const char *const watched[] = {
-    "vmb_gate.h",       "vmb_grace.h",        "vmb_grace.c",      "vmb_guest_dispatch.c",
-    "vmb_guest_run.c",  "vmb_guest_relids.c", "vmb_guest_poll.c", "vmb_ring_rx.c",
-    "vmb_ring_tx.c",    "vmb_hv_slot.c",      "vmb_guest_vp.c",   "vmb_guest_connect.c",
-    "vmb_guest_open.c", "vmb_loan.h",         "vmb_host.c",       "vmb_host_dispatch.c",
-    "vmb_host_inbox.c", "vmb_host_modify.c",  "vmb_host_gpadl.c",
+    "vmb_gate.h",
+    "vmb_grace.h",
+    "vmb_grace.c",
+    "vmb_guest_dispatch.c",
+    "vmb_guest_run.c",
+    "vmb_guest_relids.c",
+    "vmb_guest_poll.c",
+    "vmb_ring_rx.c",
+    "vmb_ring_tx.c",
+    "vmb_hv_slot.c",
+    "vmb_guest_vp.c",
+    "vmb_guest_connect.c",
+    "vmb_guest_open.c",
+    "vmb_loan.h",
+    "vmb_host.c",
+    "vmb_host_dispatch.c",
+    "vmb_host_inbox.c",
+    "vmb_host_modify.c",
+    "vmb_host_gpadl.c",
+    "vmb_request.c",
+    "vmb_hv_port.c",
+    "vmb_hv_ports.c",
+    "vmb_hv_passage.h",
+    "vmb_hv_synic.c",
+    "vmb_hv_synic_signal.c",
+    "vmb_hv_synic_message.c",
+    "vmb_guest_monitor.c",
 };
 
 static const struct {

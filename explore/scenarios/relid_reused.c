@@ -33,11 +33,6 @@ static void control(void *argument)
     world_until_released(5);
     world_offer(&other, 7);
     world_offer(&next, 5);
-}
-
-static void control_opens(void *argument)
-{
-    control(argument);
     world_open(&next, VMB_NOTIFY_DEFERRED, 0);
 }
 
@@ -51,6 +46,12 @@ static void prepare(unsigned design)
     world_will_offer(&next, 5);
     world_will_close();
     world_runs_apart();
+}
+
+static void prepare_held(unsigned design)
+{
+    prepare(design);
+    world_control_on_vp_0();
 }
 
 static void check(void)
@@ -67,10 +68,8 @@ const struct xpl_scenario scenario_relid_reused = {
     .rules = "R7 R11",
     .threads = {{.name = "host: old", .run = host_old},
                 {.name = "control plane", .run = control, .service = true},
-                WORLD_VP(0),
-                WORLD_VP(1),
-                {.name = "VP 0, run", .run = world_runner, .service = true}},
-    .prepare = prepare,
+                WORLD_VP(1)},
+    .prepare = prepare_held,
     .check = check,
 };
 
@@ -79,7 +78,7 @@ const struct xpl_scenario scenario_relid_reopened = {
     .shows = "a relid's second channel is opened and signalled like any other",
     .rules = "R7 R11",
     .threads = {{.name = "host: next", .run = host_next, .service = true},
-                {.name = "control plane", .run = control_opens, .service = true},
+                {.name = "control plane", .run = control, .service = true},
                 WORLD_VP(0),
                 WORLD_VP(1),
                 {.name = "VP 0, run", .run = world_runner, .service = true}},
@@ -93,7 +92,7 @@ const struct xpl_scenario scenario_relid_reused_large = {
     .rules = "R7 R11",
     .threads = {{.name = "host: old", .run = host_old},
                 {.name = "host: next", .run = host_next, .service = true},
-                {.name = "control plane", .run = control_opens, .service = true},
+                {.name = "control plane", .run = control, .service = true},
                 WORLD_VP(0),
                 WORLD_VP(1),
                 {.name = "VP 0, run", .run = world_runner, .service = true}},

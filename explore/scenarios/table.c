@@ -37,7 +37,16 @@
     X(loan_kicked) \
     X(lookup) \
     X(message_slot) \
+    X(message_port_empty) \
+    X(message_port_full) \
     X(messages) \
+    X(monitor_doorbell) \
+    X(port_cut) \
+    X(requests) \
+    X(requests_cancelled) \
+    X(synic_messages) \
+    X(synic_page) \
+    X(synic_signals) \
     X(offline) \
     X(polled_ring) \
     X(poller_late) \

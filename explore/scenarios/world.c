@@ -1,326 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-#include "explore/scenarios/world.h"
-#include "explore/scenarios/world_device.h"
+/* The control plane of the guest, and the host that it talks to. */
+#include "explore/scenarios/world_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <vmbus/hv.h>
 #include <vmbus/power.h>
 
-#define SINT      2u
-#define PAGES     48u
-#define DEVICES   4u
-#define CHANNELS  3u
-#define WORD_BITS ((uint32_t)sizeof(uintptr_t) * 8u)
-#define GHOST     XPL_GHOST
-#define ANSWERS   8u
+#define CHANNELS 3u
 
 struct vmb_guest *world_guest;
 
 static _Alignas(64) uint8_t guest_memory[192 * 1024];
-static _Alignas(4096) uint8_t message_pages[WORLD_VPS][VMB_PAGE_BYTES];
-static _Alignas(4096) uint8_t event_pages[WORLD_VPS][VMB_PAGE_BYTES];
-static _Alignas(4096) uint8_t shared_pages[PAGES][VMB_PAGE_BYTES];
+_Alignas(4096) uint8_t world_messages[WORLD_VPS][VMB_PAGE_BYTES];
+_Alignas(4096) uint8_t world_events[WORLD_VPS][VMB_PAGE_BYTES];
+_Alignas(4096) uint8_t world_shared[PAGES][VMB_PAGE_BYTES];
 
-static struct {
-    uint32_t pages_given;
-    struct world_device *devices[DEVICES]; /* Offered so far. */
-    uint32_t device_count;
-    struct world_device *offering;
-    uint32_t version;
-    uint8_t *last_shared;
-    bool runs_apart;
-    uint32_t borrower;   /* VP that gates are lent to, if VP 0 is run apart. */
-    uint32_t run_limit;  /* Of handlers in one interrupt; 0: nobody counts. */
-    bool no_runs_on_1;   /* VP 1 runs one handler after an interrupt, and no more. */
-    uint32_t runs_first; /* VP that has something to run at the start. */
-    bool control_on_0;   /* VP 0's interrupts come between two steps of the control plane. */
-    bool stops;          /* VPs go out of service. */
-    bool sleeps;         /* Time enough passes for all to be visible. */
-    bool suspended;
-    struct world_device *resumes[DEVICES]; /* What is offered when the guest comes back. */
-    bool closes;       /* The control plane waits for VPs to leave the dispatch. */
-    uint32_t released; /* Relid of the last RelIdReleased. */
-    struct vmb_message answers[ANSWERS];
-    uint32_t answer_count;
-    uint32_t handled[XPL_THREADS + 1]; /* Handlers that a thread has called. */
-} world;
+struct world_state world;
+struct world_signs world_signs;
 
-/* The hypervisor's: an interrupt waits for the VP; the control plane was told of work. */
-static vmb_atomic_u32 interrupt[WORLD_VPS];
-static vmb_atomic_u32 work;
-/* 1: the VP is on and takes interrupts. It holds it while it is in one. */
-static vmb_atomic_u32 powered[WORLD_VPS];
-/* EOM was written. */
-static vmb_atomic_u32 emptied;
-/* VP 0 has something to run. */
-static vmb_atomic_u32 due;
-/* [VP][who runs for VP]: it has left an interrupt, so who found it inside may look again. */
-static vmb_atomic_u32 left[WORLD_VPS][WORLD_VPS];
-/* 1: the lock on the host's ports is free. */
-static vmb_atomic_u32 port;
-/* The host has heard OpenChannel. */
-static vmb_atomic_u32 asked;
-/* The guest has signalled. */
-static vmb_atomic_u32 doorbell;
-/* Somebody has left the dispatch: time to poll again. Ghost: it orders nothing. */
-static vmb_atomic_u32 tick;
-
-static void world_die(const char *why)
+void world_die(const char *why)
 {
     fprintf(stderr, "explore: world: %s\n", why);
     exit(2);
-}
-
-static vmb_atomic_word *flag_word(uint32_t relid, uint32_t vp)
-{
-    uint8_t *flags = vmb_hv_event_flags(event_pages[vp], SINT);
-
-    return (vmb_atomic_word *)(void *)flags + relid / WORD_BITS;
-}
-
-static void interrupt_raise(uint32_t vp)
-{
-    (void)vmb_atomic_fetch_or(&interrupt[vp], 1u, VMB_RELEASE);
-}
-
-void world_set_flag(uint32_t relid, uint32_t vp)
-{
-    const uintptr_t bit = (uintptr_t)1 << (relid % WORD_BITS);
-
-    if ((vmb_atomic_fetch_or(flag_word(relid, vp), bit, VMB_RELEASE) & bit) == 0) {
-        interrupt_raise(vp);
-    } else {
-        xpl_note("was set already: no interrupt");
-    }
-}
-
-void world_take_interrupt(uint32_t vp)
-{
-    (void)xpl_await(&interrupt[vp], VMB_ACQUIRE);
-}
-
-uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp)
-{
-    return vmb_atomic_exchange(flag_word(first_relid, vp), (uintptr_t)0, VMB_ACQUIRE);
-}
-
-/* A run that could do nothing waits for the VP that is in its interrupt: time passes. */
-static void run_all(uint32_t vp)
-{
-    const uint32_t inside = world.runs_apart ? world.borrower : WORLD_VPS - 1 - vp;
-    uint32_t before = world.handled[xpl_self()];
-
-    while (vmb_guest_run(world_guest, vp, 1)) {
-        if (world.handled[xpl_self()] == before) {
-            (void)xpl_await(&left[inside][vp], VMB_ACQUIRE);
-        }
-        before = world.handled[xpl_self()];
-    }
-}
-
-void world_runs_apart(void)
-{
-    world.runs_apart = true;
-}
-
-void world_lends_to(uint32_t vp)
-{
-    world.borrower = vp;
-}
-
-void world_handler_runs(void)
-{
-    world.handled[xpl_self()]++;
-}
-
-/* Somebody has left what a close may wait for. */
-void world_ticks(void)
-{
-    if (world.closes) {
-        (void)vmb_atomic_fetch_or(&tick, 1u, GHOST);
-    }
-}
-
-void world_no_runs_on_1(void)
-{
-    world.no_runs_on_1 = true;
-}
-
-void world_runner(void *argument)
-{
-    (void)argument;
-    for (;;) {
-        (void)xpl_await(&due, VMB_ACQUIRE);
-        run_all(0);
-    }
-}
-
-void world_vp(void *argument)
-{
-    const uint32_t vp = (uint32_t)(uintptr_t)argument;
-
-    if (world.runs_first == vp && !(world.runs_apart && vp == 0)) {
-        run_all(vp);
-    }
-    for (;;) {
-        uint32_t left_over, before;
-
-        world_take_interrupt(vp);
-        if (world.stops) {
-            (void)xpl_await(&powered[vp], VMB_ACQUIRE);
-        }
-        before = world.handled[xpl_self()];
-        left_over = vmb_guest_on_interrupt(world_guest, vp);
-        xpl_expect(world.run_limit == 0 || world.handled[xpl_self()] - before <= world.run_limit,
-                   "one interrupt has run handlers %u times", world.handled[xpl_self()] - before);
-        (void)vmb_atomic_fetch_or(&left[vp][WORLD_VPS - 1 - vp], 1u, VMB_RELEASE);
-        if (world.runs_apart) {
-            (void)vmb_atomic_fetch_or(&left[vp][vp], 1u, VMB_RELEASE);
-        }
-        if ((left_over & VMB_GUEST_WORK_RUN) != 0) {
-            if (world.runs_apart && vp == 0) {
-                (void)vmb_atomic_fetch_or(&due, 1u, VMB_RELEASE);
-            } else if (vp == 1 && world.no_runs_on_1) {
-                if (vmb_guest_run(world_guest, vp, 1)) {
-                    xpl_note("leaves the rest");
-                }
-            } else {
-                run_all(vp);
-            }
-        }
-        if (world.sleeps) {
-            (void)vmb_atomic_fetch_or(&tick, 1u, VMB_RELEASE);
-        } else if (world.closes) {
-            (void)vmb_atomic_fetch_or(&tick, 1u, GHOST);
-        }
-        if (world.stops) {
-            vmb_atomic_store(&powered[vp], 1u, VMB_RELEASE);
-        }
-    }
-}
-
-void world_limits_runs(uint32_t limit)
-{
-    world.run_limit = limit;
-}
-
-void world_interrupt(uint32_t vp)
-{
-    interrupt_raise(vp);
-}
-
-void world_start_vp(uint32_t vp)
-{
-    memset(message_pages[vp], 0, sizeof(message_pages[vp]));
-    memset(event_pages[vp], 0, sizeof(event_pages[vp]));
-    if (vmb_guest_vp_start(world_guest, vp, message_pages[vp], event_pages[vp]) != VMB_OK) {
-        xpl_fail("VP %u cannot be started", vp);
-    }
-}
-
-void world_will_stop(void)
-{
-    world.stops = true;
-}
-
-void world_vp_stops(uint32_t vp)
-{
-    (void)xpl_await(&powered[vp], VMB_ACQUIRE);
-    if (vmb_guest_vp_stopped(world_guest, vp) != VMB_OK) {
-        xpl_fail("VP %u has stopped, and the guest does not believe it", vp);
-    }
-    (void)vmb_atomic_fetch_or(&left[vp][WORLD_VPS - 1 - vp], 1u, VMB_RELEASE);
-}
-
-/*
- * A host of 5.3 or later answers a move only when no signal that began before can still reach the
- * old VP: its ports change under the lock that its signallers hold. An older one does not.
- */
-static void port_lock(void)
-{
-    if (world.version >= VMB_VERSION_5_3 && xpl_self() < XPL_THREADS) {
-        (void)xpl_await(&port, VMB_ACQUIRE);
-    }
-}
-
-static void port_unlock(void)
-{
-    if (world.version >= VMB_VERSION_5_3 && xpl_self() < XPL_THREADS) {
-        vmb_atomic_store(&port, 1u, VMB_RELEASE);
-    }
-}
-
-void world_signal(struct world_device *device)
-{
-    (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
-    port_lock();
-    world_set_flag(device->relid, vmb_atomic_load(&device->target, VMB_ACQUIRE));
-    port_unlock();
-}
-
-void world_signal_vp(struct world_device *device, uint32_t vp)
-{
-    (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
-    world_set_flag(device->relid, vp);
-}
-
-void world_signal_taken(struct world_device *device, uint32_t vp)
-{
-    world_signal_vp(device, vp);
-    interrupt[vp].value = 0;
-    if ((vmb_guest_on_interrupt(world_guest, vp) & VMB_GUEST_WORK_RUN) == 0) {
-        world_die("nothing is due");
-    }
-    due.value = vp == 0 && world.runs_apart;
-    world.runs_first = vp;
-}
-
-void world_send(struct world_device *device, uint32_t number)
-{
-    const struct vmb_slice payload = {.bytes = &number, .byte_count = sizeof(number)};
-    const struct vmb_packet_out packet = {.type = VMB_PACKET_IN_BAND};
-
-    if (vmb_ring_tx_write(&device->ring, &packet, &payload, 1) != VMB_OK) {
-        xpl_fail("the host's ring is broken");
-    }
-    if (vmb_ring_tx_commit(&device->ring)) {
-        world_set_flag(device->relid, vmb_atomic_load(&device->target, VMB_ACQUIRE));
-    }
-}
-
-void world_signal_legacy(struct world_device *device)
-{
-    vmb_atomic_word *page = (vmb_atomic_word *)(void *)shared_pages[0];
-
-    (void)vmb_atomic_fetch_add(&device->produced, (uintptr_t)1, VMB_RELAXED);
-    (void)vmb_atomic_fetch_or(&page[device->relid / WORD_BITS],
-                              (uintptr_t)1 << (device->relid % WORD_BITS), VMB_RELEASE);
-    world_set_flag(0, 0);
-}
-
-uint32_t world_take_doorbell(void)
-{
-    (void)xpl_await(&doorbell, VMB_ACQUIRE);
-    return vmb_atomic_exchange((vmb_atomic_u32 *)(void *)(shared_pages[0] + VMB_PAGE_BYTES / 2), 0u,
-                               VMB_ACQUIRE);
-}
-
-void world_await_emptied(void)
-{
-    (void)xpl_await(&emptied, VMB_ACQUIRE);
-}
-
-void world_await_work(void)
-{
-    (void)xpl_await(&work, VMB_ACQUIRE);
-}
-
-void world_await_asked(void)
-{
-    (void)xpl_await(&asked, GHOST);
 }
 
 static struct world_device *host_device(uint32_t relid)
@@ -352,6 +55,8 @@ static void host_offers(const struct world_device *device, struct vmb_msg_offer 
     offer->instance_guid.bytes[0] = device->instance;
     offer->is_dedicated = world.version >= VMB_VERSION_2_4;
     offer->connection_id = device->relid;
+    offer->monitor_allocated = world.monitors;
+    offer->monitor_id = (uint8_t)device->relid;
 }
 
 /* What the host does on a message of the guest. */
@@ -390,13 +95,13 @@ static void host_hears(const struct vmb_message *message)
         answer = host_answer(VMB_MSG_OPEN_RESULT);
         answer->u.open_result.relid = message->u.open_channel.relid;
         answer->u.open_result.open_id = message->u.open_channel.open_id;
-        vmb_atomic_store(&asked, 1u, GHOST); /* A hypercall orders nothing by itself. */
+        vmb_atomic_store(&world_signs.asked, 1u, GHOST); /* A hypercall orders nothing by itself. */
         break;
     case VMB_MSG_MODIFY_CHANNEL:
-        port_lock();
+        world_port_lock();
         vmb_atomic_store(&host_device(message->u.modify_channel.relid)->target,
                          message->u.modify_channel.target_vp, VMB_RELEASE);
-        port_unlock();
+        world_port_unlock();
         if (world.version >= VMB_VERSION_5_3) {
             answer = host_answer(VMB_MSG_MODIFY_CHANNEL_RESPONSE);
             answer->u.modify_channel_response.relid = message->u.modify_channel.relid;
@@ -428,7 +133,7 @@ static vmb_status post_message(void *context, uint32_t connection_id, const void
 /* A message lands in the slot, its type last. */
 static void slot_fill(const struct vmb_message *message, bool more)
 {
-    uint8_t *slot = vmb_hv_slot(message_pages[0], SINT);
+    uint8_t *slot = vmb_hv_slot(world_messages[0], SINT);
     uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
     uint32_t byte_count;
 
@@ -446,7 +151,7 @@ static void slot_fill(const struct vmb_message *message, bool more)
 /* The host's own look at the slot: ghost, so that it does not help the guest. */
 static bool slot_full(void)
 {
-    uint8_t *slot = vmb_hv_slot(message_pages[0], SINT);
+    uint8_t *slot = vmb_hv_slot(world_messages[0], SINT);
 
     return vmb_atomic_load((vmb_atomic_u32 *)(void *)(slot + VMB_HV_SLOT_TYPE), GHOST) != 0;
 }
@@ -458,7 +163,7 @@ void world_deliver_offer(uint32_t relid, bool more)
     offer.u.offer.relid = relid;
     offer.u.offer.instance_guid.bytes[0] = (uint8_t)relid;
     slot_fill(&offer, more);
-    interrupt_raise(0);
+    world_interrupt(0);
 }
 
 void world_host_says(const struct vmb_message *message)
@@ -469,11 +174,12 @@ void world_host_says(const struct vmb_message *message)
     if (alone) {
         (void)vmb_guest_on_interrupt(world_guest, 0);
     } else {
-        interrupt_raise(0);
+        world_interrupt(0);
     }
     do {
         if (!alone) {
-            (void)xpl_await(&work, VMB_ACQUIRE); /* Also of a message that is gone already. */
+            (void)xpl_await(&world_signs.work,
+                            VMB_ACQUIRE); /* Also of a message that is gone already. */
         }
         while (vmb_guest_poll(world_guest)) {
         }
@@ -506,7 +212,7 @@ static void signal_event(void *context, uint32_t connection_id, uint16_t flag)
     (void)context;
     (void)connection_id;
     (void)flag;
-    (void)vmb_atomic_fetch_or(&doorbell, 1u, VMB_RELEASE);
+    (void)vmb_atomic_fetch_or(&world_signs.doorbell, 1u, VMB_RELEASE);
 }
 
 static vmb_status share_pages(void *context, uint32_t page_count, struct vmb_pages *out_pages)
@@ -515,11 +221,11 @@ static vmb_status share_pages(void *context, uint32_t page_count, struct vmb_pag
     if (page_count > PAGES - world.pages_given) {
         world_die("out of pages");
     }
-    memset(shared_pages[world.pages_given], 0, page_count * VMB_PAGE_BYTES);
-    *out_pages = (struct vmb_pages){.base = shared_pages[world.pages_given],
+    memset(world_shared[world.pages_given], 0, page_count * VMB_PAGE_BYTES);
+    *out_pages = (struct vmb_pages){.base = world_shared[world.pages_given],
                                     .first_gpn = 1u + world.pages_given,
                                     .page_count = page_count};
-    world.last_shared = shared_pages[world.pages_given];
+    world.last_shared = world_shared[world.pages_given];
     world.pages_given += page_count;
     return VMB_OK;
 }
@@ -545,13 +251,13 @@ static void end_of_message(void *context, uint32_t vp)
 {
     (void)context;
     (void)vp;
-    (void)vmb_atomic_fetch_or(&emptied, 1u, VMB_RELEASE);
+    (void)vmb_atomic_fetch_or(&world_signs.emptied, 1u, VMB_RELEASE);
 }
 
 static void work_ready(void *context)
 {
     (void)context;
-    (void)vmb_atomic_fetch_or(&work, 1u, VMB_RELEASE);
+    (void)vmb_atomic_fetch_or(&world_signs.work, 1u, VMB_RELEASE);
 }
 
 /* Poll, answer, and poll again whenever somebody has left the dispatch, until @over says so. */
@@ -560,9 +266,9 @@ static void settle_until(bool (*over)(const void *argument), const void *argumen
     world_settle();
     while (!over(argument)) {
         if (world.sleeps) {
-            (void)xpl_await(&tick, VMB_ACQUIRE);
+            (void)xpl_await(&world_signs.tick, VMB_ACQUIRE);
         } else {
-            (void)xpl_await(&tick, GHOST);
+            (void)xpl_await(&world_signs.tick, GHOST);
         }
         world_settle();
     }
@@ -602,7 +308,7 @@ static void run_ready(void *context, uint32_t vp)
 {
     (void)context;
     if (world.runs_apart && vp == 0) {
-        (void)vmb_atomic_fetch_or(&due, 1u, VMB_RELEASE);
+        (void)vmb_atomic_fetch_or(&world_signs.due, 1u, VMB_RELEASE);
     }
 }
 
@@ -658,24 +364,24 @@ void world_will_wake(struct world_device *first, uint32_t first_relid, struct wo
 static void world_names(void)
 {
     for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
-        xpl_name(&interrupt[vp], "interrupt of VP %u", vp);
-        xpl_name(&left[vp][0], "VP %u was inside", vp);
-        xpl_name(&left[vp][1], "VP %u was inside", vp);
+        xpl_name(&world_signs.interrupt[vp], "interrupt of VP %u", vp);
+        xpl_name(&world_signs.left[vp][0], "VP %u was inside", vp);
+        xpl_name(&world_signs.left[vp][1], "VP %u was inside", vp);
         for (uint32_t i = 0; i < 4; i++) {
-            xpl_name(flag_word(i * WORD_BITS, vp), "flags %u.. of VP %u", i * WORD_BITS, vp);
+            xpl_name(world_flag_word(i * WORD_BITS, vp), "flags %u.. of VP %u", i * WORD_BITS, vp);
         }
     }
-    xpl_name(&port, "lock of the host's ports");
-    xpl_name(&asked, "OpenChannel heard");
-    xpl_name(&work, "work for the control plane");
-    xpl_name(&tick, "time passes");
+    xpl_name(&world_signs.port, "lock of the host's ports");
+    xpl_name(&world_signs.asked, "OpenChannel heard");
+    xpl_name(&world_signs.work, "work for the control plane");
+    xpl_name(&world_signs.tick, "time passes");
 }
 
 static void world_keeps(size_t guest_bytes)
 {
     xpl_keep_watched(guest_memory, guest_bytes);
-    xpl_keep_watched(shared_pages, sizeof(shared_pages));
-    xpl_keep_watched(message_pages, sizeof(message_pages));
+    xpl_keep_watched(world_shared, sizeof(world_shared));
+    xpl_keep_watched(world_messages, sizeof(world_messages));
     xpl_keep_watched(&world, sizeof(world));
 }
 
@@ -700,18 +406,11 @@ static void world_prepare(uint32_t version, bool connects, uint32_t vps_started)
     const size_t bytes = vmb_guest_memory_bytes(&options);
 
     memset(&world, 0, sizeof(world));
-    memset(event_pages, 0, sizeof(event_pages));
-    memset(message_pages, 0, sizeof(message_pages));
-    memset(shared_pages, 0, sizeof(shared_pages));
-    memset(interrupt, 0, sizeof(interrupt));
-    work.value = 0;
-    port.value = 1;
-    emptied.value = 0;
-    due.value = 0;
-    asked.value = 0;
-    tick.value = 0;
-    doorbell.value = 0;
-    memset(left, 0, sizeof(left));
+    memset(world_events, 0, sizeof(world_events));
+    memset(world_messages, 0, sizeof(world_messages));
+    memset(world_shared, 0, sizeof(world_shared));
+    memset(&world_signs, 0, sizeof(world_signs));
+    world_signs.port.value = 1;
     world.runs_first = WORLD_VPS;
     world.version = version;
     if (bytes > sizeof(guest_memory) ||
@@ -719,16 +418,16 @@ static void world_prepare(uint32_t version, bool connects, uint32_t vps_started)
         world_die("no guest");
     }
     for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
-        powered[vp].value = 1;
+        world_signs.powered[vp].value = 1;
         if (vp < vps_started &&
-            vmb_guest_vp_start(world_guest, vp, message_pages[vp], event_pages[vp]) != VMB_OK) {
+            vmb_guest_vp_start(world_guest, vp, world_messages[vp], world_events[vp]) != VMB_OK) {
             world_die("no VP");
         }
     }
     if (connects) {
         world_connect();
     }
-    work.value = 0;
+    world_signs.work.value = 0;
     world_names();
     world_keeps(bytes);
 }
@@ -796,7 +495,8 @@ void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp
                                                      .device = device,
                                                      .tx_pages = 1,
                                                      .rx_pages = 1,
-                                                     .target_vp = vp};
+                                                     .target_vp = vp,
+                                                     .monitored = world.monitors};
 
     if (vmb_channel_open(device->channel, &options) != VMB_OK) {
         world_die("cannot open");
@@ -810,7 +510,7 @@ void world_open(struct world_device *device, enum vmb_notify notify, uint32_t vp
         world_die("not open");
     }
     if (xpl_self() == XPL_THREADS) {
-        asked.value = 0;
+        world_signs.asked.value = 0;
         world_keep(device);
     }
 }

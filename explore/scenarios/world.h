@@ -114,6 +114,12 @@ void world_send(struct world_device *device, uint32_t number);
 /* As a host older than 2.4: a bit of the interrupt page, then flag 0 of VP 0. */
 void world_signal_legacy(struct world_device *device);
 
+/* For `prepare`: channels are offered with a monitor of their relid's number, and opened for it. */
+void world_will_monitor(void);
+
+/* The word of the guest's monitor page that has the bits of a group of 32 monitors. */
+vmb_atomic_u32 *world_monitor_pending(uint32_t group);
+
 /* A host older than 2.4: waits for the guest's doorbell; takes the first relids' bits. */
 uint32_t world_take_doorbell(void);
 

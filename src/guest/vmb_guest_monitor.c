@@ -26,7 +26,8 @@ bool vmbi_monitor_signal(struct vmb_channel *channel)
     if (!channel->monitored || channel->private_ring || !monitor_usable(channel)) {
         return false;
     }
-    page = vmb_atomic_load(&channel->guest->monitor_page, VMB_ACQUIRE);
+    /* Relaxed: it was there before the channel was, and while it moves nobody signals. */
+    page = vmb_atomic_load(&channel->guest->monitor_page, VMB_RELAXED);
     /* Release: whoever finds the bit finds the packet. If it was set already, the host is due. */
     (void)vmbi_shm_fetch_or(page, VMB_MONITOR_PENDING(id / 32u), 1u << (id % 32u), VMB_RELEASE);
     return true;
@@ -75,9 +76,10 @@ static void monitor_move_end(struct vmb_guest *guest, vmb_status status)
     guest->moving_monitors = false;
     guest->move_deadline_ns = VMB_NEVER;
     if (status == VMB_OK) {
+        /* Relaxed: whoever signals next has heard that the move is over; see vmbus/monitor.h. */
         vmb_atomic_store(&guest->monitor_page,
                          (void *)((uint8_t *)(void *)guest->new_monitors.base + VMB_PAGE_BYTES),
-                         VMB_RELEASE);
+                         VMB_RELAXED);
         vmbi_pages_leave(guest, false, &guest->monitors, true);
         guest->monitors = guest->new_monitors;
         guest->new_monitors.base = NULL;
