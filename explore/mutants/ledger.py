@@ -19,6 +19,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+STATEMENTS = Path(__file__).resolve().parent / "statements.list"
 PAPER = Path(__file__).resolve().parents[2] / "docs" / "PROOF.md"
 BEGIN, END = "<!-- ledger: begin -->", "<!-- ledger: end -->"
 HEAD = "| Where | What is changed | Outcome |\n| --- | --- | --- |\n"
@@ -44,6 +45,10 @@ def today(programs: list[Path]) -> list[str]:
     double = sorted({name for name in keys if keys.count(name) > 1})
     if double:
         sys.exit(f"ledger: two mutants of one name: {double}")
+    blocks = re.findall(r"^([a-z-]+): src/", STATEMENTS.read_text(), re.MULTILINE)
+    lost = [name for name in blocks if not any(f"` {name} |" in key for key in keys)]
+    if lost:
+        sys.exit(f"ledger: the text of these is in the source no more; mend statements.list: {lost}")
     return keys
 
 

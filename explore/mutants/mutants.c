@@ -65,6 +65,10 @@ static const char *const watched[] = {
     "vmb_hv_synic_signal.c",
     "vmb_hv_synic_message.c",
     "vmb_guest_monitor.c",
+    "vmb_guest_stuck.c",
+    "vmb_guest_crash.c",
+    "vmb_host_stuck.c",
+    "vmb_host_save.c",
 };
 
 static const struct {

@@ -31,20 +31,24 @@ static void poller(void *argument)
     world_poller(&disk);
 }
 
+static const struct vmb_message rescind = {.number = VMB_MSG_RESCIND_OFFER, .u.rescind.relid = 5};
+
 static void control(void *argument)
 {
-    struct vmb_message rescind = {.number = VMB_MSG_RESCIND_OFFER};
-
     (void)argument;
-    rescind.u.rescind.relid = 5;
-    world_host_says(&rescind);
     world_until_released(5);
     world_offer(&other, 7);
     world_offer(&next, 5);
     world_open(&next, VMB_NOTIFY_DIRECT, 0);
 }
 
-static void prepare(unsigned design)
+static void control_large(void *argument)
+{
+    world_host_says(&rescind);
+    control(argument);
+}
+
+static void prepare_large(unsigned design)
 {
     (void)design;
     world_begin(VMB_VERSION_5_0);
@@ -53,6 +57,21 @@ static void prepare(unsigned design)
     world_will_offer(&other, 7);
     world_will_offer(&next, 5);
     world_will_close();
+}
+
+/*
+ * The poller has been woken, the next event has been raised, on a VP that no message comes to, and
+ * the host has taken the channel away.
+ */
+static void prepare(unsigned design)
+{
+    prepare_large(design);
+    world_control_on_vp_0();
+    disk.poller_waits = true;
+    world_signal_vp(&disk, 1);
+    (void)vmb_guest_on_interrupt(world_guest, 1);
+    world_signal_vp(&disk, 1);
+    world_host_has_said(&rescind);
 }
 
 static void check(void)
@@ -67,11 +86,22 @@ const struct xpl_scenario scenario_poller_late = {
     .name = "poller-late",
     .shows = "a poller that has let go of a channel touches nothing of it any more",
     .rules = "R6 R7",
+    .threads = {{.name = "control plane", .run = control, .service = true},
+                {.name = "poller", .run = poller, .service = true},
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_poller_late_large = {
+    .name = "poller-late-large",
+    .shows = "the same while the relid's next channel has events",
+    .rules = "R6 R7",
     .threads = {{.name = "host: old", .run = host_old},
                 {.name = "host: next", .run = host_next, .service = true},
-                {.name = "control plane", .run = control, .service = true},
+                {.name = "control plane", .run = control_large, .service = true},
                 {.name = "poller", .run = poller, .service = true},
                 WORLD_VP(0)},
-    .prepare = prepare,
+    .prepare = prepare_large,
     .check = check,
 };

@@ -86,6 +86,7 @@
     X(loan_recalled_large) \
     X(offline_large) \
     X(offline_deferred_large) \
+    X(poller_late_large) \
     X(deferred_reopened_large) \
     X(publish_large) \
     X(relid_reused_large) \

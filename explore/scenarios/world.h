@@ -32,6 +32,7 @@ struct world_device {
     vmb_atomic_u32 closed;         /* Ghost: `closed` has been called. */
     vmb_atomic_u32 target;         /* The host's: VP that it interrupts. */
     bool polls_outside;            /* world_poller() does the work of a polled one. */
+    bool poller_waits;             /* For its first event; else `prepare` itself polls. */
     vmb_atomic_u32 poll;           /* The handler asks the poller to begin. */
     bool watched;                  /* Count who is inside, step by step. */
     enum vmb_notify notify;        /* How it was opened. */

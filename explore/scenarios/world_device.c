@@ -32,7 +32,7 @@ static void device_drain(struct world_device *device)
 /* In the handler of a device that polls elsewhere. While it is opened nobody polls yet. */
 static void device_wake_poller(struct world_device *device)
 {
-    if (xpl_self() == XPL_THREADS) {
+    if (xpl_self() == XPL_THREADS && !device->poller_waits) {
         device_drain(device);
     } else {
         (void)vmb_atomic_fetch_or(&device->poll, 1u, VMB_RELEASE);

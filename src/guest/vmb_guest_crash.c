@@ -12,8 +12,9 @@
 /* Look into a slot. True if it held UnloadComplete; everything else is thrown away. */
 static bool crash_look(struct vmb_guest *guest, uint32_t vp, bool paravisor)
 {
-    void *slot = paravisor ? vmb_atomic_load(&guest->vps[vp].paravisor_slot, VMB_ACQUIRE)
-                           : vmb_atomic_load(&guest->vps[vp].slot, VMB_ACQUIRE);
+    /* Relaxed: of a page that is shared with the host nothing is read but through the slot. */
+    void *slot = paravisor ? vmb_atomic_load(&guest->vps[vp].paravisor_slot, VMB_RELAXED)
+                           : vmb_atomic_load(&guest->vps[vp].slot, VMB_RELAXED);
     struct vmb_hv_message message;
     bool end_of_message = false;
     struct vmb_message decoded;

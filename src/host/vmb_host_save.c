@@ -63,7 +63,8 @@ static void save_describe(struct vmb_host_channel *channel, struct vmbi_saved_ch
         .withdrawn = channel->withdrawn,
         .reserved = channel->reserved,
         .owes_open_result = channel->owes_open_result,
-        .control_wanted = vmb_atomic_load(&channel->control_wanted, VMB_ACQUIRE) != 0,
+        /* Relaxed: nobody else is inside the host. */
+        .control_wanted = vmb_atomic_load(&channel->control_wanted, VMB_RELAXED) != 0,
         .modifying = channel->modifying,
         .modify_next = channel->modify_next,
         .reserved_reply = channel->reserved_reply,
@@ -284,8 +285,9 @@ static bool save_is_quiet(struct vmb_host *host)
     for (; head != tail; head++) {
         struct vmbi_host_in *cell = &host->in[head & (host->options.message_limit - 1)];
 
-        /* Acquire pairs with the release in vmb_host_on_message(). */
-        if (vmb_atomic_load(&cell->sequence, VMB_ACQUIRE) != head + 1) {
+        /* Relaxed: who was inside has left, says the caller, and this can only see if he is wrong.
+         */
+        if (vmb_atomic_load(&cell->sequence, VMB_RELAXED) != head + 1) {
             return false; /* Claimed and not yet filled. */
         }
     }

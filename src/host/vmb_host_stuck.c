@@ -26,7 +26,8 @@ static bool stuck_look(struct vmb_host_channel *channel, struct vmb_host_stuck_r
 {
     struct vmb_host *host = channel->host;
     uintptr_t runs = vmb_atomic_load(&channel->handler_runs, VMB_RELAXED);
-    uint32_t gate = vmb_atomic_load(&channel->gate, VMB_ACQUIRE);
+    /* Relaxed: a guess, and nothing is read that who runs the handler may be writing. */
+    uint32_t gate = vmb_atomic_load(&channel->gate, VMB_RELAXED);
     uintptr_t ready =
         vmb_atomic_load(&host->ready[channel->slot / VMBI_HOST_WORD_BITS], VMB_RELAXED);
     bool ran = runs != channel->look_runs;
