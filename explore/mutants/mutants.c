@@ -27,7 +27,11 @@
 static unsigned statement_mutant; /* In force; 0: none. */
 static bool statement_reached;    /* It has been executed. */
 
-bool xpl_mutates(unsigned mutant)
+/*
+ * Woven into every thread of every scenario, so it must not be seen by the explorer: threads that
+ * note that they were here would race for the note, and kill mutants that do no harm.
+ */
+__attribute__((no_sanitize_thread)) bool xpl_mutates(unsigned mutant)
 {
     if (mutant != statement_mutant) {
         return false;
@@ -210,6 +214,9 @@ static bool goes_wrong(const struct xpl_scenario *scenario, enum xpl_model model
     struct xpl_result result;
 
     *out_complete = xpl_explore(scenario, whole ? &all : &quick, &result) && result.complete;
+    if (result.violations > 0 && by != NULL) {
+        fprintf(stderr, "%s: %s\n", scenario->name, result.what);
+    }
     return result.violations > 0 || result.too_long > 0;
 }
 
@@ -242,32 +249,66 @@ static void coverage_measure(void)
 
 static const enum xpl_model models[] = {XPL_C11, XPL_TSO};
 
-/* Try all scenarios on the mutant in force. @place: only those that reach it; -1: all. */
-static struct kill kill_search(int place)
+static const struct xpl_scenario *table_find(const struct xpl_scenario *const *table,
+                                             const char *name, size_t length)
+{
+    for (unsigned i = 0; table[i] != NULL; i++) {
+        if (strncmp(table[i]->name, name, length) == 0 && table[i]->name[length] == '\0') {
+            return table[i];
+        }
+    }
+    return NULL;
+}
+
+/* Try this scenario alone, of whatever scope: first at random, then to its end. */
+static struct kill kill_by(const char *name, size_t length, enum xpl_model model)
+{
+    const struct xpl_scenario *scenario = table_find(scenario_table, name, length);
+    struct kill kill = {.model = model};
+
+    if (scenario == NULL) {
+        scenario = table_find(scenario_table_large, name, length);
+    }
+    if (scenario != NULL && (goes_wrong(scenario, model, false, &kill.sure) ||
+                             goes_wrong(scenario, model, true, &kill.sure))) {
+        kill.scenario = scenario;
+    }
+    return kill;
+}
+
+/* Try all scenarios on the mutant in force: some random executions, or all of them. */
+static bool kill_search(int place, bool whole, struct kill *kill)
+{
+    const struct xpl_scenario *const *table = scenario_table;
+
+    for (unsigned i = 0; table[i] != NULL; i++) {
+        bool complete;
+
+        if (place >= 0 ? !reached[i][place] : whole && !reached[i][0]) {
+            continue;
+        }
+        statement_reached = false;
+        if (goes_wrong(table[i], kill->model, whole, &complete)) {
+            kill->scenario = table[i];
+            return true;
+        }
+        if (place < 0 && !whole) {
+            reached[i][0] = statement_reached || (kill->model != models[0] && reached[i][0]);
+        }
+        kill->sure = kill->sure && (!whole || complete);
+    }
+    return false;
+}
+
+/* @place: only scenarios that reach it; -1: all of those that reach the statement. */
+static struct kill kill_any(int place)
 {
     struct kill kill = {.sure = true};
 
     for (unsigned pass = 0; pass < 4; pass++) {
-        const bool whole = pass >= 2;
-
         kill.model = models[pass % 2];
-        for (unsigned i = 0; scenario_table[i] != NULL; i++) {
-            bool complete;
-
-            if (by != NULL   ? strcmp(scenario_table[i]->name, by) != 0
-                : place >= 0 ? !reached[i][place]
-                             : pass != 0 && !reached[i][0]) {
-                continue;
-            }
-            statement_reached = false;
-            if (goes_wrong(scenario_table[i], kill.model, whole, &complete)) {
-                kill.scenario = scenario_table[i];
-                return kill;
-            }
-            if (place < 0 && pass == 0) {
-                reached[i][0] = statement_reached;
-            }
-            kill.sure = kill.sure && (!whole || complete);
+        if (kill_search(place, pass >= 2, &kill)) {
+            break;
         }
     }
     return kill;
@@ -276,28 +317,23 @@ static struct kill kill_search(int place)
 /* The killer that the ledger names for the mutant of this line, alone. */
 static struct kill kill_known(const char *line)
 {
-    struct kill kill = {.sure = false};
     const char *at = strstr(ledger, line);
     const char *name, *end;
-    bool complete;
 
     if (at == NULL || strncmp(at + strlen(line), "killed by `", 11) != 0) {
-        return kill;
+        return (struct kill){.sure = false};
     }
     name = at + strlen(line) + 11;
     end = strchr(name, '`');
-    for (unsigned i = 0; end != NULL && scenario_table[i] != NULL; i++) {
-        if (strncmp(scenario_table[i]->name, name, (size_t)(end - name)) != 0 ||
-            scenario_table[i]->name[end - name] != '\0') {
-            continue;
-        }
-        kill.model = strncmp(end, "` tso", 5) == 0 ? XPL_TSO : XPL_C11;
-        if (goes_wrong(scenario_table[i], kill.model, false, &complete) ||
-            goes_wrong(scenario_table[i], kill.model, true, &complete)) {
-            kill.scenario = scenario_table[i];
-        }
-    }
-    return kill;
+    return kill_by(name, (size_t)(end - name), strncmp(end, "` tso", 5) == 0 ? XPL_TSO : XPL_C11);
+}
+
+/* The scenario that was asked for, under either model. */
+static struct kill kill_asked(void)
+{
+    struct kill kill = kill_by(by, strlen(by), models[0]);
+
+    return kill.scenario != NULL ? kill : kill_by(by, strlen(by), models[1]);
 }
 
 /* Is the mutant of this line one of ours? */
@@ -318,7 +354,7 @@ static void mutant_run(int place, const char *line)
         printf("%s\n", line);
         return;
     }
-    kill = ledger != NULL ? kill_known(line) : kill_search(place);
+    kill = ledger != NULL ? kill_known(line) : by != NULL ? kill_asked() : kill_any(place);
     if (kill.scenario != NULL) {
         killed++;
         printf("%skilled by `%s` %s |\n", line, kill.scenario->name, xpl_model_name(kill.model));

@@ -23,7 +23,8 @@ static void host_late(void *argument)
 
 static void host_net(void *argument)
 {
-    world_signal_vp(&net, (uint32_t)(uintptr_t)argument);
+    (void)argument;
+    world_signal_vp(&net, 1);
 }
 
 static void control(void *argument)
@@ -32,26 +33,15 @@ static void control(void *argument)
     world_close(&disk);
 }
 
-static void prepare_both(uint32_t net_vp)
+static void prepare(unsigned design)
 {
+    (void)design;
     world_begin(VMB_VERSION_5_0);
     world_offer(&disk, 5);
     world_offer(&net, 6);
     world_open(&disk, VMB_NOTIFY_DIRECT, 0);
-    world_open(&net, VMB_NOTIFY_DIRECT, net_vp);
+    world_open(&net, VMB_NOTIFY_DIRECT, 1);
     world_will_close();
-}
-
-static void prepare(unsigned design)
-{
-    (void)design;
-    prepare_both(1);
-}
-
-static void prepare_elsewhere(unsigned design)
-{
-    (void)design;
-    prepare_both(0);
 }
 
 static void check(void)
@@ -64,7 +54,7 @@ const struct xpl_scenario scenario_close = {
     .shows = "after a close no direct handler starts and none is running",
     .rules = "R6 R7",
     .threads = {{.name = "host: disk", .run = host_disk},
-                {.name = "host: net", .run = host_net, .argument = (void *)(uintptr_t)1},
+                {.name = "host: net", .run = host_net},
                 {.name = "control plane", .run = control, .service = true},
                 WORLD_VP(0),
                 WORLD_VP(1)},
@@ -77,11 +67,11 @@ const struct xpl_scenario scenario_close_elsewhere = {
     .shows = "the same of an event on a VP that the channel does not target",
     .rules = "R6 R7",
     .threads = {{.name = "host: disk, late", .run = host_late},
-                {.name = "host: net", .run = host_net, .argument = (void *)(uintptr_t)0},
+                {.name = "host: net", .run = host_net},
                 {.name = "control plane", .run = control, .service = true},
                 WORLD_VP(0),
                 WORLD_VP(1)},
-    .prepare = prepare_elsewhere,
+    .prepare = prepare,
     .check = check,
 };
 

@@ -19,7 +19,9 @@ static void host_new(void *argument)
 {
     (void)argument;
     world_await_asked();
-    world_signal_vp(&disk, 1);
+    if (vmb_atomic_load(&disk.target, VMB_ACQUIRE) == 1) { /* It has heard where, too. */
+        world_signal_vp(&disk, 1);
+    }
 }
 
 static void control(void *argument)

@@ -18,11 +18,16 @@ static void host_home(void *argument)
 static void host_stray(void *argument)
 {
     (void)argument;
-    world_signal_vp(&net, 0);
     world_signal_vp(&disk, 0);
 }
 
-static void prepare(unsigned design)
+static void host_both(void *argument)
+{
+    world_signal_vp(&net, 0);
+    host_stray(argument);
+}
+
+static void prepare_large(unsigned design)
 {
     (void)design;
     world_begin(VMB_VERSION_5_0);
@@ -32,6 +37,12 @@ static void prepare(unsigned design)
     world_open(&net, VMB_NOTIFY_DEFERRED, 0);
     world_runs_apart();
     world_lends_to(1);
+}
+
+static void prepare(unsigned design)
+{
+    prepare_large(design);
+    world_signal_taken(&net, 0);
 }
 
 static void check(void)
@@ -45,10 +56,23 @@ const struct xpl_scenario scenario_loan_later = {
     .shows = "an event elsewhere, while the borrower is inside, is answered when it has left",
     .rules = "R4 R5",
     .threads = {{.name = "host: disk, home", .run = host_home},
-                {.name = "host: net, disk", .run = host_stray},
+                {.name = "host: disk, stray", .run = host_stray},
                 WORLD_VP(0),
                 WORLD_VP(1),
                 {.name = "VP 0, run", .run = world_runner, .service = true}},
     .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_loan_later_large = {
+    .name = "loan-later-large",
+    .shows = "the same while the runner is woken for another channel",
+    .rules = "R4 R5",
+    .threads = {{.name = "host: disk, home", .run = host_home},
+                {.name = "host: net, disk", .run = host_both},
+                WORLD_VP(0),
+                WORLD_VP(1),
+                {.name = "VP 0, run", .run = world_runner, .service = true}},
+    .prepare = prepare_large,
     .check = check,
 };

@@ -14,11 +14,12 @@ static void host_late(void *argument)
     world_signal_vp(&disk, 0);
 }
 
+/* So many events: its argument. */
 static void host(void *argument)
 {
-    (void)argument;
-    world_signal(&disk);
-    world_signal(&disk);
+    for (uintptr_t i = 0; i < (uintptr_t)argument; i++) {
+        world_signal(&disk);
+    }
 }
 
 static void control(void *argument)
@@ -50,7 +51,20 @@ const struct xpl_scenario scenario_loan_moves = {
     .shows = "a lent gate follows its channel to another VP, and its handler stays alone",
     .rules = "R4 R5",
     .threads = {{.name = "host: late", .run = host_late},
-                {.name = "host", .run = host},
+                {.name = "host", .run = host, .argument = (void *)(uintptr_t)1},
+                {.name = "control plane", .run = control},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_loan_moves_large = {
+    .name = "loan-moves-large",
+    .shows = "the same of two events",
+    .rules = "R4 R5",
+    .threads = {{.name = "host: late", .run = host_late},
+                {.name = "host", .run = host, .argument = (void *)(uintptr_t)2},
                 {.name = "control plane", .run = control},
                 WORLD_VP(0),
                 WORLD_VP(1)},

@@ -20,7 +20,9 @@ static void host_disk(void *argument)
 {
     (void)argument;
     world_await_asked();
-    world_signal(&disk);
+    if (vmb_atomic_load(&disk.target, VMB_ACQUIRE) == 1) { /* It has heard where, too. */
+        world_signal_vp(&disk, 1);
+    }
 }
 
 /* What was under way when the relid's earlier life ended; and traffic of another channel. */
@@ -31,7 +33,7 @@ static void host_late(void *argument)
     world_signal(&net);
 }
 
-static void prepare(unsigned design)
+static void prepare_large(unsigned design)
 {
     (void)design;
     world_begin(VMB_VERSION_5_0);
@@ -39,6 +41,12 @@ static void prepare(unsigned design)
     world_open(&net, VMB_NOTIFY_DIRECT, 1);
     world_set_flag(130, 1); /* And nobody has scanned that far. */
     world_will_offer(&disk, 130);
+}
+
+static void prepare(unsigned design)
+{
+    prepare_large(design);
+    world_control_on_vp_0();
 }
 
 static void check(void)
@@ -53,7 +61,6 @@ const struct xpl_scenario scenario_stale_flag = {
     .rules = "R4 R9 R11",
     .threads = {{.name = "control plane", .run = control},
                 {.name = "host: disk", .run = host_disk},
-                WORLD_VP(0),
                 WORLD_VP(1)},
     .prepare = prepare,
     .check = check,
@@ -68,6 +75,6 @@ const struct xpl_scenario scenario_stale_flag_large = {
                 {.name = "host: late", .run = host_late},
                 WORLD_VP(0),
                 WORLD_VP(1)},
-    .prepare = prepare,
+    .prepare = prepare_large,
     .check = check,
 };

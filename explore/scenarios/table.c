@@ -30,6 +30,7 @@
     X(legacy_deferred) \
     X(legacy_page) \
     X(loan_closed) \
+    X(loan_left_due) \
     X(loan_later) \
     X(kick) \
     X(loan_moves) \
@@ -83,6 +84,8 @@
     X(close_polled_large) \
     X(deferred_word_large) \
     X(hibernate_large) \
+    X(loan_later_large) \
+    X(loan_moves_large) \
     X(loan_recalled_large) \
     X(offline_large) \
     X(offline_deferred_large) \
