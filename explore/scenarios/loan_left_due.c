@@ -24,6 +24,7 @@ static void prepare(unsigned design)
     world_open(&disk, VMB_NOTIFY_DIRECT, 1);
     world_runs_apart();
     world_lends_to(1);
+    world_due_ends_waits();
     vmb_channel_kick(disk.channel);
     world_close(&disk);
     disk.closed.value = 0;
@@ -38,8 +39,8 @@ static void check(void)
     world_expect_accounted();
 }
 
-const struct xpl_scenario scenario_loan_left_due = {
-    .name = "loan-left-due",
+const struct xpl_scenario scenario_loan_left_due_large = {
+    .name = "loan-left-due-large",
     .shows = "what an earlier life left due takes no loan back that another VP is taking back",
     .rules = "R5",
     .threads = {{.name = "host", .run = host},

@@ -30,7 +30,6 @@
     X(legacy_deferred) \
     X(legacy_page) \
     X(loan_closed) \
-    X(loan_left_due) \
     X(loan_later) \
     X(kick) \
     X(loan_moves) \
@@ -85,6 +84,7 @@
     X(deferred_word_large) \
     X(hibernate_large) \
     X(loan_later_large) \
+    X(loan_left_due_large) \
     X(loan_moves_large) \
     X(loan_recalled_large) \
     X(offline_large) \

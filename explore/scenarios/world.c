@@ -308,7 +308,7 @@ static void run_ready(void *context, uint32_t vp)
 {
     (void)context;
     if (world.runs_apart && vp == 0) {
-        (void)vmb_atomic_fetch_or(&world_signs.due, 1u, VMB_RELEASE);
+        world_makes_due();
     }
 }
 

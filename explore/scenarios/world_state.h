@@ -23,6 +23,7 @@ struct world_state {
     uint32_t version;
     uint8_t *last_shared;
     bool runs_apart;
+    bool due_ends_waits; /* A runner that waits for a borrower is woken by what is due, too. */
     uint32_t borrower;   /* VP that gates are lent to, if VP 0 is run apart. */
     uint32_t run_limit;  /* Of handlers in one interrupt; 0: nobody counts. */
     bool no_runs_on_1;   /* VP 1 runs one handler after an interrupt, and no more. */
@@ -62,6 +63,7 @@ extern uint8_t world_events[WORLD_VPS][VMB_PAGE_BYTES];
 extern uint8_t world_shared[PAGES][VMB_PAGE_BYTES];
 
 void world_die(const char *why);
+void world_makes_due(void);
 
 /* The word of a VP's flags that has this relid's. */
 vmb_atomic_word *world_flag_word(uint32_t relid, uint32_t vp);

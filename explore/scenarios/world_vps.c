@@ -54,6 +54,20 @@ static void run_all(uint32_t vp)
     }
 }
 
+/* VP 0's runner has something to do; if it waits for a borrower, that may be over. */
+void world_makes_due(void)
+{
+    (void)vmb_atomic_fetch_or(&world_signs.due, 1u, VMB_RELEASE);
+    if (world.due_ends_waits) {
+        (void)vmb_atomic_fetch_or(&world_signs.left[world.borrower][0], 1u, VMB_RELEASE);
+    }
+}
+
+void world_due_ends_waits(void)
+{
+    world.due_ends_waits = true;
+}
+
 void world_runs_apart(void)
 {
     world.runs_apart = true;
@@ -115,7 +129,7 @@ void world_vp(void *argument)
         }
         if ((left_over & VMB_GUEST_WORK_RUN) != 0) {
             if (world.runs_apart && vp == 0) {
-                (void)vmb_atomic_fetch_or(&world_signs.due, 1u, VMB_RELEASE);
+                world_makes_due();
             } else if (vp == 1 && world.no_runs_on_1) {
                 if (vmb_guest_run(world_guest, vp, 1)) {
                     xpl_note("leaves the rest");
