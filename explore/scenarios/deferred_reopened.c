@@ -19,9 +19,7 @@ static void host_new(void *argument)
 {
     (void)argument;
     world_await_asked();
-    if (vmb_atomic_load(&disk.target, VMB_ACQUIRE) == 1) { /* It has heard where, too. */
-        world_signal_vp(&disk, 1);
-    }
+    world_signal_vp(&disk, 1);
 }
 
 static void control(void *argument)

@@ -51,6 +51,7 @@
     X(polled_ring) \
     X(poller_late) \
     X(poller_takes) \
+    X(publish_deferred) \
     X(publish) \
     X(relid_reused) \
     X(relid_reopened) \

@@ -14,7 +14,7 @@
  *
  *   release when RUNNING is given up    pairs with   acquire when RUNNING is taken: one run's
  *                                                    writes to the device are seen by the next.
- *   the same, by the opener             pairs with   acquire of the first event after it: what
+ *   the same, by the opener             pairs with   acquire of the first start after it: what
  *                                                    opening prepared is seen by the handler.
  *   release when RUNNING is given up    pairs with   acquire in vmbi_gate_idle(): what the last run
  *                                                    did is seen by whoever closes.
@@ -50,7 +50,11 @@ enum vmbi_gate_duty {
 /* An event came. The first to find the gate neither owned nor pending gets the duty. */
 VMB_INLINE enum vmbi_gate_duty vmbi_gate_event(vmb_atomic_u32 *gate)
 {
-    uint32_t before = vmb_atomic_fetch_or(gate, VMBI_GATE_PENDING, VMB_ACQ_REL);
+    /*
+     * Release only: who takes the handler acquires as it does so, and through this change what was
+     * released before it; see vmbi_gate_claim().
+     */
+    uint32_t before = vmb_atomic_fetch_or(gate, VMBI_GATE_PENDING, VMB_RELEASE);
 
     if ((before & VMBI_GATE_OPEN) == 0) {
         return VMBI_GATE_CLOSED;
