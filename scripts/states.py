@@ -88,13 +88,13 @@ GATE = r"""
 static const char *const names[] = {"Closed", "Open", "ClosedRunning", "OpenRunning",
     "ClosedPending", "OpenPending", "ClosedRunningPending", "OpenRunningPending"};
 static const char *const labels[] = {"event", "claim", "finish", "open, held by the opener",
-    "owe", "close", "abandon"};
+    "owe", "close", "abandon", "finish or take"};
 
 static int legal(unsigned was, unsigned call)
 {
     unsigned open = was & VMBI_GATE_OPEN, running = was & VMBI_GATE_RUNNING;
 
-    return call == 0 || call == 1 || call == 5 || (call == 2 && running) ||
+    return call == 0 || call == 1 || call == 5 || ((call == 2 || call == 7) && running) ||
            (call == 3 && !open && !running) || ((call == 4 || call == 6) && running && open);
 }
 
@@ -110,7 +110,8 @@ static unsigned after(unsigned was, unsigned call)
     case 3: vmbi_gate_open_held(&gate); break;
     case 4: vmbi_gate_owe(&gate); break;
     case 5: vmbi_gate_close(&gate); break;
-    default: vmbi_gate_abandon(&gate); break;
+    case 6: vmbi_gate_abandon(&gate); break;
+    default: (void)vmbi_gate_finish_or_take(&gate); break;
     }
     return vmb_atomic_load(&gate, VMB_RELAXED);
 }
@@ -121,7 +122,7 @@ int main(void)
 
     for (pass = 0; pass <= 8; pass++) { /* The last one prints: by then all are reached. */
         for (was = 0; was < 8; was++) {
-            for (call = 0; call < 7 && (seen >> was & 1); call++) {
+            for (call = 0; call < 8 && (seen >> was & 1); call++) {
                 unsigned now = legal(was, call) ? after(was, call) : was;
 
                 seen |= 1u << now;

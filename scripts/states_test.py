@@ -24,7 +24,7 @@ CASES = [
     ("", PAPER, "# State machines", "# Machines"),
     ("not what the code does", PAPER, "Free --> Offered", "Free --> Open"),
     ("not what the code does", GUEST, '"connect or resume"', '"connect"'),
-    ("not what the code does", GATE, "~(VMBI_GATE_OPEN | loan)", "~(5u | loan)"),
+    ("not what the code does", GATE, "~VMBI_GATE_OPEN, VMB", "~5u, VMB"),
     ("no place for GATE", PAPER, "<!-- states: GATE -->", "<!-- states: GATES -->"),
     ("passes the list by", CLOSE, f"vmbi_channel_move(channel, {TELLING});", RAW + TELLING + ";"),
     ("passes the list by", OPEN, "vmbi_host_channel_move(channel, ", "channel->state = (1, "),
