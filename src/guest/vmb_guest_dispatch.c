@@ -59,13 +59,20 @@ static bool dispatch_borrow(vmb_atomic_u32 *gate, struct guest_vp *vp, uint32_t 
                           (uintptr_t)1 << (relid % VMBI_WORD_BITS));
 }
 
+/* A deferred channel that this VP took for another: its event is for vmb_guest_run() after all. */
+static enum vmbi_claim dispatch_hand_back(vmb_atomic_u32 *gate)
+{
+    vmbi_gate_owe(gate);
+    return vmbi_gate_finish(gate) ? VMBI_CLAIM_LATER : VMBI_CLAIM_NONE;
+}
+
 /* One event of one relid, through its gate. Returns the work that it leaves for later. */
 static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uint32_t vp_index,
                                uint32_t relid)
 {
     struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
     vmb_atomic_u32 *gate = &guest->gates[relid];
-    enum vmbi_claim claim = VMBI_CLAIM_LATER;
+    enum vmbi_claim claim;
 
     vmbi_count(&vp->events);
     if (dispatch_borrow(gate, vp, vp_index, relid)) {
@@ -88,8 +95,10 @@ static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uin
     case VMBI_GATE_START:
         break;
     }
-    if (channel->notify != VMB_NOTIFY_DEFERRED) {
-        claim = vmbi_channel_claim(guest, relid);
+    claim = vmbi_channel_claim(guest, relid);
+    /* The opener's word for it, so not looked at before the claim has acquired what he left. */
+    if (claim == VMBI_CLAIM_OURS && channel->notify == VMB_NOTIFY_DEFERRED) {
+        claim = dispatch_hand_back(gate);
     }
     if (claim == VMBI_CLAIM_NONE) {
         vmbi_count(&vp->stray_closed); /* Closed between the two: nothing is owed any more. */
