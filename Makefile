@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The signpost. Each line is one command that you can also type; scripts/ does the work.
 
-.PHONY: all build demo test sim fuzz fuzz-rates fuzz-afl coverage stress proof proof-static mutants interop-guest interop-host interop-disk bench versions format pre-push clean help bench-disk
+.PHONY: all build demo test sim fuzz fuzz-rates fuzz-afl fuzz-reach coverage stress proof proof-static mutants interop-guest interop-host interop-disk bench versions format pre-push clean help bench-disk
 .DEFAULT_GOAL := all
 
 all: build ## build/vmbus and everything else; installs the packages that are missing
@@ -37,6 +37,10 @@ stress: ## 10^9 interrupts over threads, then two processes that are stopped and
 fuzz-rates: ## how many inputs a second each fuzzer tries, and whether that is enough
 	@scripts/setup.sh build test
 	@scripts/fuzz.sh --rates
+
+fuzz-reach: ## what of src/ the fuzzers' corpora reach without any test, by room
+	@scripts/setup.sh build test
+	@scripts/coverage.py --fuzz
 
 fuzz-afl: ## the same targets under AFL++, a second opinion. T=packet for one, SECONDS=60
 	@scripts/setup.sh build test fuzz
