@@ -47,7 +47,7 @@ fuzz-afl: ## the same targets under AFL++, a second opinion. T=packet for one, S
 	@scripts/fuzz_afl.sh $(or $(SECONDS),60) $(T)
 
 proof: ## the whole ladder, hours of it: docs/PROOF.md says what it shows
-	@scripts/setup.sh build tool test
+	@scripts/setup.sh build tool test fuzz
 	@scripts/proof.sh
 
 proof-static: ## rings, messages, packets: no undefined access whatever a peer does
