@@ -32,6 +32,17 @@ int tool_usage(const char *command, const char *format, ...) __attribute__((form
 /* Say on stderr why @command cannot go on. Returns TOOL_BROKEN. */
 int tool_broken(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * Read the arguments of a command that takes options only. @table: ends with zeros, and its help is
+ * 'h'; @take gets the letter of each other option and its value, and returns TOOL_OK, or what
+ * tool_usage() has returned. False: help was printed, or the user told what is wrong, and the
+ * command ends with *out_status.
+ */
+struct option;
+typedef int (*tool_take)(int letter, const char *text, void *context);
+bool tool_options(const char *command, int argc, char **argv, const struct option *table,
+                  void (*help)(void), tool_take take, void *context, int *out_status);
+
 /* A whole decimal or 0x number from low to high, nothing behind it. False: *out is unchanged. */
 bool tool_parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *out);
 

@@ -3,6 +3,7 @@
 #include "tools/vmbus/tool.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,6 +53,38 @@ int tool_broken(const char *command, const char *format, ...)
     text_complain(command, format, arguments);
     va_end(arguments);
     return TOOL_BROKEN;
+}
+
+bool tool_options(const char *command, int argc, char **argv, const struct option *table,
+                  void (*help)(void), tool_take take, void *context, int *out_status)
+{
+    int letter;
+
+    *out_status = TOOL_USAGE;
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
+        if (letter == 'h') {
+            help();
+            *out_status = TOOL_OK;
+            return false;
+        }
+        if (letter == ':') {
+            (void)tool_usage(command, "%s needs a value.", argv[optind - 1]);
+            return false;
+        }
+        if (letter == '?') {
+            (void)tool_usage(command, "there is no option '%s'.", argv[optind - 1]);
+            return false;
+        }
+        if (take(letter, optarg, context) != TOOL_OK) {
+            return false;
+        }
+    }
+    if (optind < argc) {
+        (void)tool_usage(command, "takes options only, not '%s'.", argv[optind]);
+        return false;
+    }
+    return true;
 }
 
 bool tool_parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *out)

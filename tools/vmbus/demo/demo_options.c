@@ -115,8 +115,10 @@ static bool options_count(const char *text, uint32_t limit, uint32_t *out)
 }
 
 /* One option with its argument. Returns TOOL_OK or what was wrong with it. */
-static int options_take(int letter, const char *text, struct demo_options *out)
+static int options_take(int letter, const char *text, void *context)
 {
+    struct demo_options *out = context;
+
     switch (letter) {
     case OPTIONS_VPS:
         return options_count(text, DEMO_VP_LIMIT, &out->vp_count)
@@ -165,8 +167,6 @@ static uint64_t options_seed_of_the_moment(void)
 
 bool demo_options_parse(int argc, char **argv, struct demo_options *out, int *out_status)
 {
-    int letter;
-
     *out = (struct demo_options){
         .vp_count = 4,
         .channel_count = 256,
@@ -174,29 +174,6 @@ bool demo_options_parse(int argc, char **argv, struct demo_options *out, int *ou
         .seed = options_seed_of_the_moment(),
         .max_version = VMB_VERSION_NEWEST,
     };
-    *out_status = TOOL_USAGE;
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":h", options_table, NULL)) != -1) {
-        if (letter == OPTIONS_HELP) {
-            options_help();
-            *out_status = TOOL_OK;
-            return false;
-        }
-        if (letter == ':') {
-            (void)tool_usage("demo", "%s needs a value.", argv[optind - 1]);
-            return false;
-        }
-        if (letter == '?') {
-            (void)tool_usage("demo", "there is no option '%s'.", argv[optind - 1]);
-            return false;
-        }
-        if (options_take(letter, optarg, out) != TOOL_OK) {
-            return false;
-        }
-    }
-    if (optind < argc) {
-        (void)tool_usage("demo", "takes options only, not '%s'.", argv[optind]);
-        return false;
-    }
-    return true;
+    return tool_options("demo", argc, argv, options_table, options_help, options_take, out,
+                        out_status);
 }

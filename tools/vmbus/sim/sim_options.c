@@ -148,8 +148,10 @@ static bool options_broken(const char *text, enum vmb_sim_play_break *out)
 }
 
 /* One option with its argument. Returns TOOL_OK or what was wrong with it. */
-static int options_take(int letter, const char *text, struct sim_options *out)
+static int options_take(int letter, const char *text, void *context)
 {
+    struct sim_options *out = context;
+
     switch (letter) {
     case OPTIONS_SEED:
         return tool_parse_number(text, 0, INT64_MAX, &out->play.seed)
@@ -186,35 +188,10 @@ static int options_take(int letter, const char *text, struct sim_options *out)
 
 bool sim_options_parse(int argc, char **argv, struct sim_options *out, int *out_status)
 {
-    int letter;
-
     *out = (struct sim_options){
         .play = {.seed = 1, .faults = VMB_SIM_PLAY_ALL},
         .runs = 1000,
     };
-    *out_status = TOOL_USAGE;
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":h", options_table, NULL)) != -1) {
-        if (letter == OPTIONS_HELP) {
-            options_help();
-            *out_status = TOOL_OK;
-            return false;
-        }
-        if (letter == ':') {
-            (void)tool_usage("sim", "%s needs a value.", argv[optind - 1]);
-            return false;
-        }
-        if (letter == '?') {
-            (void)tool_usage("sim", "there is no option '%s'.", argv[optind - 1]);
-            return false;
-        }
-        if (options_take(letter, optarg, out) != TOOL_OK) {
-            return false;
-        }
-    }
-    if (optind < argc) {
-        (void)tool_usage("sim", "takes options only, not '%s'.", argv[optind]);
-        return false;
-    }
-    return true;
+    return tool_options("sim", argc, argv, options_table, options_help, options_take, out,
+                        out_status);
 }
