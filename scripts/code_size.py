@@ -67,21 +67,24 @@ class Size:
         self.pieces.append((count, section, where))
 
 
-def compile_all(out: Path, flags: list[str]) -> dict[Path, Path]:
-    """Each source's object."""
+def library_sources() -> list[Path]:
+    """Those of the rooms that a guest needs."""
     names = [line.strip() for line in (ROOT / "sources.list").read_text().splitlines()]
-    sources = [ROOT / n for n in names if n.startswith(tuple(f"src/{r}/" for r in ROOMS))]
-    sources = [s for s in sources if not NOT_GUEST.match(s.stem)] + [GUEST]
+    return [ROOT / n for n in names if n.startswith(tuple(f"src/{r}/" for r in ROOMS))]
+
+
+def compile_each(out: Path, sources: list[Path], flags: list[str]) -> list[Path]:
+    """The object of each source, in the folder @out."""
     out.mkdir(parents=True, exist_ok=True)
 
-    def one(source: Path) -> tuple[Path, Path]:
+    def one(source: Path) -> Path:
         target = out / (source.stem + ".o")
-        include = [f"-I{ROOT}/include", f"-I{ROOT}/src"]
-        subprocess.run(["gcc", *FLAGS, *flags, *include, "-c", source, "-o", target], check=True)
-        return source, target
+        subprocess.run(["gcc", *flags, f"-I{ROOT}/include", f"-I{ROOT}/src", "-c", source, "-o", target],
+                       check=True)
+        return target
 
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as pool:
-        return dict(pool.map(one, sources))
+        return list(pool.map(one, sources))
 
 
 def whole(objects: list[Path]) -> Size:
@@ -109,10 +112,10 @@ def linked(objects: list[Path], guest: Path) -> Size:
     return size
 
 
-def measure(out: Path, flags: list[str]) -> tuple[Size, Size]:
-    objects = compile_all(out, flags)
-    library = [path for source, path in objects.items() if source != GUEST]
-    return whole(library), linked(library, objects[GUEST])
+def measure(out: Path) -> tuple[Size, Size]:
+    sources = [source for source in library_sources() if not NOT_GUEST.match(source.stem)]
+    guest, *library = compile_each(out, [GUEST, *sources], FLAGS)
+    return whole(library), linked(library, guest)
 
 
 def main() -> int:
@@ -120,7 +123,7 @@ def main() -> int:
     parser.add_argument("--functions", action="store_true", help="list what was kept")
     parser.add_argument("out", nargs="?", type=Path, default=ROOT / "build/test/code_size")
     options = parser.parse_args()
-    every, kept = measure(options.out, [])
+    every, kept = measure(options.out)
     if options.functions:
         for count, section, where in sorted(kept.pieces, reverse=True):
             print(f"{count:6} {where:28} {section}")

@@ -11,17 +11,15 @@ worse, and the target stands beside it. Needs gcc and valgrind.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import code_size
 
 ROOT = Path(__file__).resolve().parent.parent
-FLAGS = ["-std=c11", "-D_GNU_SOURCE", f"-I{ROOT}/include", f"-I{ROOT}/src", f"-I{ROOT}", "-c"]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", f"-I{ROOT}", "-O2"]
 TIMES = 2000
 
 # What, bound, target.
@@ -53,22 +51,6 @@ CODE = [
 ]
 
 
-def compile_all(out: Path, flags: list[str], extra: list[Path]) -> list[Path]:
-    names = (ROOT / "sources.list").read_text().split("\n")
-    sources = [ROOT / n.strip() for n in names if n.startswith(tuple(f"src/{r}/" for r in code_size.ROOMS))]
-    out.mkdir(parents=True, exist_ok=True)
-    objects = []
-
-    def one(source: Path) -> Path:
-        target = out / (source.stem + ".o")
-        subprocess.run(["gcc", *FLAGS, *flags, source, "-o", target], check=True)
-        return target
-
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as pool:
-        objects = list(pool.map(one, sources + extra))
-    return objects
-
-
 def link(objects: list[Path], program: Path) -> Path:
     subprocess.run(["gcc", *objects, "-o", program], check=True)
     return program
@@ -95,9 +77,10 @@ def main() -> int:
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/test/guards"
     bench = ROOT / "tools/vmbus/bench"
     extra = [ROOT / "tests/speed/guard.c", bench / "bench_guest.c", bench / "bench_system.c"]
-    plain = link(compile_all(out / "plain", ["-O2"], extra), out / "guard")
-    counting = ["-O2", "-DVMB_OVERRIDE_ATOMIC", f"-I{ROOT}/tests/speed/include"]
-    counter = link(compile_all(out / "counted", counting, extra), out / "guard-counted")
+    sources = code_size.library_sources() + extra
+    plain = link(code_size.compile_each(out / "plain", sources, FLAGS), out / "guard")
+    counting = [*FLAGS, "-DVMB_OVERRIDE_ATOMIC", f"-I{ROOT}/tests/speed/include"]
+    counter = link(code_size.compile_each(out / "counted", sources, counting), out / "guard-counted")
     passed = failed = 0
 
     def judge(kind: str, what: str, value: float, bound: float, target: float | None) -> None:
@@ -117,7 +100,7 @@ def main() -> int:
         judge("line transfers", what, counted(counter, work)[1], bound, target)
     said = subprocess.run([plain, "memory"], capture_output=True, text=True, check=True).stdout
     judge("memory", MEMORY[0], float(said.split()[1]), *MEMORY[1:])
-    sizes = code_size.measure(out / "small", [])
+    sizes = code_size.measure(out / "small")
     for (what, code, both), size in zip(CODE, sizes):
         judge("code", what, size.code, *code)
         judge("code and constants", what, size.code + size.constants, *both)
