@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -421,21 +422,25 @@ struct server {
     char uri[192];
 };
 
-/* Run a program until it has made @sign; false: there is no such program on this machine. */
-static bool server_run(struct server *server, const char *const *words, const char *sign)
+/* Run a program until its file @ready is there, which it makes once it listens: its socket appears
+ * earlier, and refuses. It dies with us, for a test that has failed leaves it running.
+ * false: there is no such program on this machine. */
+static bool server_run(struct server *server, const char *const *words)
 {
     struct stat status;
 
     server->pid = fork();
     assert_true(server->pid >= 0);
     if (server->pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)execvp(words[0], (char *const *)(uintptr_t)words);
         _exit(127);
     }
-    for (uint32_t i = 0; stat(sign, &status) != 0; i++) {
-        if (i == 1000 || waitpid(server->pid, NULL, WNOHANG) == server->pid) {
+    for (uint32_t i = 0; stat(server->ready, &status) != 0; i++) {
+        if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
             return false;
         }
+        assert_true(i < 3000);
         (void)usleep(10000);
     }
     return true;
@@ -460,7 +465,7 @@ static bool server_start(struct server *server, const char *const *arguments)
     for (; *arguments != NULL; arguments++) {
         words[count++] = *arguments;
     }
-    return server_run(server, words, server->ready);
+    return server_run(server, words);
 }
 
 static void server_stop(struct server *server)
@@ -511,13 +516,15 @@ static void test_qemu_serves_a_qcow2_image(void **state)
                                      "--persistent",
                                      "--format=qcow2",
                                      "--discard=unmap",
+                                     "--pid-file",
+                                     server.ready,
                                      "--socket",
                                      server.socket,
                                      image,
                                      NULL};
         struct bench bench;
 
-        if (!server_run(&server, words, server.socket)) {
+        if (!server_run(&server, words)) {
             skip();
         }
         bench = bench_new(server.uri, &(struct vmm_disk_options){.direct = false});
@@ -532,6 +539,7 @@ static void test_qemu_serves_a_qcow2_image(void **state)
         (void)kill(server.pid, SIGTERM);
         assert_int_equal(waitpid(server.pid, NULL, 0), server.pid);
         (void)unlink(server.socket);
+        (void)unlink(server.ready);
     }
     free(kept);
     (void)unlink(image);
