@@ -78,11 +78,11 @@ def run_corpora(folder: Path, profiles: Path) -> None:
     """Each target once over its corpus in the tree."""
     for source in sorted(ROOT.glob("fuzz/fuzz_*.c")):
         target = source.stem.removeprefix("fuzz_")
-        names = dict.fromkeys((target, target.removesuffix("_toctou")))
-        corpora = [str(at) for name in names if (at := ROOT / "fuzz/corpus" / name).is_dir()]
+        find = [ROOT / "scripts/fuzz_corpora.sh", target]
+        corpora = subprocess.run(find, capture_output=True, text=True, check=True).stdout.split()
         environment = {**os.environ, "LLVM_PROFILE_FILE": str(profiles / f"{target}.profraw")}
         command = [folder / "fuzz" / source.stem, "-runs=0", *corpora]
-        subprocess.run(command, env=environment, capture_output=True, check=True)
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
 
 
 def export(folder: Path, profiles: Path) -> dict[str, Any]:

@@ -50,14 +50,6 @@ longest() {
     done
 }
 
-# corpora TARGET: the folders to begin with; also that of the target that it includes.
-corpora() {
-    local name
-    for name in "$1" "${1%_toctou}"; do
-        [[ ! -d fuzz/corpus/$name ]] || echo "fuzz/corpus/$name"
-    done | sort -u
-}
-
 # fuzz FOLDER TARGET LOG OPTION...: one run; its processor time goes to LOG.time, its output to LOG.
 fuzz() {
     local folder=$1 target=$2 log=$3 TIMEFORMAT=%U
@@ -84,7 +76,7 @@ bar_of() {
 rate() {
     local target=$1 bytes=$2 runs=$3 bar=$4 log=build/fuzz-address/$1.log inputs
     rm -rf build/fuzz-rate && mkdir -p build/fuzz-rate # What is found goes to the first folder.
-    mapfile -t inputs < <(echo build/fuzz-rate && corpora "$target")
+    mapfile -t inputs < <(echo build/fuzz-rate && scripts/fuzz_corpora.sh "$target")
     fuzz build/fuzz-address "$target" "$log" -seed=1 -runs="$runs" -max_len="$bytes" \
         -artifact_prefix="build/fuzz-address/$target-" "${inputs[@]}" || return 1
     awk -v target="$target" -v most="$bytes" -v bar="$bar" -v cpu="$(tail -n 1 "$log.time")" '
@@ -123,7 +115,7 @@ measure_rates() {
 run() {
     local target=$1 found=build/fuzz/found/$1 log=build/fuzz/$1.log inputs options
     mkdir -p "$found"
-    mapfile -t inputs < <(echo "$found" && corpora "$target")
+    mapfile -t inputs < <(echo "$found" && scripts/fuzz_corpora.sh "$target")
     options=(-seed=1 -max_total_time="$seconds" -max_len="$(longest "$target")" -timeout=10
         -artifact_prefix="build/fuzz/$target-")
     [[ -f fuzz/$target.dict ]] && options+=(-dict="fuzz/$target.dict")

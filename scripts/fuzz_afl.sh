@@ -3,9 +3,10 @@
 #
 # The fuzz targets under AFL++, as a second opinion: scripts/fuzz_afl.sh [SECONDS [TARGET...]]
 #
-# Each target begins with its corpus and runs for SECONDS (60); a crash or a hang is a failure and
-# lies in build/afl/TARGET/default. Targets whose library calls back before each load are libFuzzer's
-# alone.
+# Each target begins with the inputs that scripts/fuzz_corpora.sh names, and runs for SECONDS (60);
+# a crash or a hang is a failure and lies in build/afl/TARGET/default. Targets whose peer writes
+# between any two loads run only when they are named: here it writes before copies and no loads, as
+# AFL++ leaves out the calls that libFuzzer's compiler puts before each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,7 +32,9 @@ for target in "${targets[@]}"; do
     seeds=$out/seeds
     mkdir -p "$seeds"
     echo seed >"$seeds/seed"
-    [[ -d fuzz/corpus/$target ]] && cp fuzz/corpus/"$target"/* "$seeds"
+    scripts/fuzz_corpora.sh "$target" | while read -r folder; do
+        cp "$folder"/* "$seeds"
+    done
     if afl-fuzz -i "$seeds" -o "$out" -V "$seconds" -- "build/afl-build/fuzz/fuzz_$target" \
         >"$out/log" 2>&1 && [[ -f $out/default/fuzzer_stats ]]; then
         found=$(find "$out/default/crashes" "$out/default/hangs" -name 'id*' | wc -l)

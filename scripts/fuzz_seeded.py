@@ -40,8 +40,9 @@ def compile_command(target: str, file: str) -> list[str]:
 
 
 def corpora(target: str) -> list[Path]:
-    folders = [ROOT / "fuzz/corpus" / name for name in (target, target.removesuffix("_toctou"))]
-    return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+    done = subprocess.run([ROOT / "scripts/fuzz_corpora.sh", target],
+                          capture_output=True, text=True, check=True)
+    return [ROOT / line for line in done.stdout.split()]
 
 
 def build(number: int, target: str, file: str, bug: str) -> Path | None:
