@@ -283,24 +283,29 @@ VMB_NODISCARD vmb_status vmb_ic_host_request(struct vmb_ic_host *ic, const void 
 VMB_NODISCARD vmb_status vmb_ic_host_negotiate(struct vmb_ic_host *ic);
 
 /**
- * Write the conversation down, for hooks.save of a device that embeds the engine.
+ * Write the conversation down behind the device's own record, for hooks.save of a device that
+ * embeds the engine.
  *
+ * @param open       As hooks.save has it. A channel that is not open has no conversation: what is
+ *                   written says so, although the engine may still have one that is being ended.
  * @param buffer     May be NULL if @p buffer_bytes is 0.
- * @param out_bytes  Bytes written, or needed with VMB_ERR_TOO_SMALL.
+ * @param own_bytes  What the record takes at the start of @p buffer, whether it fits or not.
+ * @param out_bytes  Bytes written, the record's too, or needed with VMB_ERR_TOO_SMALL.
  *
  * @retval VMB_OK             Written.
  * @retval VMB_ERR_TOO_SMALL  Come back with *out_bytes bytes.
  *
  * Context: as hooks.save.
  */
-VMB_NODISCARD vmb_status vmb_ic_host_save(const struct vmb_ic_host *ic, void *buffer,
-                                          size_t buffer_bytes, size_t *out_bytes);
+VMB_NODISCARD vmb_status vmb_ic_host_save(const struct vmb_ic_host *ic, bool open, void *buffer,
+                                          size_t buffer_bytes, size_t own_bytes, size_t *out_bytes);
 
 /**
  * Take the conversation up again, for hooks.restore. service->negotiated is not called: what it
  * said is the device's to save.
  *
- * @param endpoint  NULL if the channel is not open.
+ * @param endpoint   NULL if the channel is not open.
+ * @param own_bytes  What the device's own record takes at the start of @p bytes.
  *
  * @retval VMB_OK             on_event may follow.
  * @retval VMB_ERR_MALFORMED  These bytes are not of such a conversation; nothing has changed but
@@ -309,7 +314,8 @@ VMB_NODISCARD vmb_status vmb_ic_host_save(const struct vmb_ic_host *ic, void *bu
  * Context: as hooks.restore.
  */
 VMB_NODISCARD vmb_status vmb_ic_host_restore(struct vmb_ic_host *ic, struct vmb_endpoint *endpoint,
-                                             const void *bytes, size_t byte_count);
+                                             const void *bytes, size_t byte_count,
+                                             size_t own_bytes);
 
 VMB_END_DECLS
 

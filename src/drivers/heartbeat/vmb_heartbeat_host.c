@@ -208,27 +208,17 @@ vmb_status vmb_heartbeat_host_save(void *context, struct vmb_host_channel *chann
     const struct vmb_heartbeat_host *device = context;
     struct heartbeat_saved saved = {(uint8_t)device->heartbeat, device->application_state,
                                     device->sequence, device->next_beat_ns, device->wrong_answers};
-    struct vmb_ic_host ic = device->ic;
     struct vmbi_pack pack;
-    vmb_status status;
-    size_t rest, ic_bytes = 0;
 
     (void)channel;
-    if (!open) { /* Perhaps it is being closed: then nothing of it goes on. */
-        ic.state = VMB_IC_HOST_CLOSED;
-        ic.endpoint = NULL;
-        ic.unsent_bytes = 0;
-        ic.deadline_ns = VMB_NEVER;
+    if (!open) {
         saved.heartbeat = VMB_HEARTBEAT_UNKNOWN;
         saved.application_state = VMB_IC_HEARTBEAT_UNKNOWN;
         saved.next_beat_ns = VMB_NEVER;
     }
     vmbi_pack_writer(&pack, buffer, buffer_bytes);
     heartbeat_saved_pack(&pack, &saved, device->options.now_ns(device->options.context));
-    rest = pack.at < buffer_bytes ? buffer_bytes - pack.at : 0;
-    status = vmb_ic_host_save(&ic, rest > 0 ? pack.out + pack.at : NULL, rest, &ic_bytes);
-    *out_bytes = pack.at + ic_bytes;
-    return status;
+    return vmb_ic_host_save(&device->ic, open, buffer, buffer_bytes, pack.at, out_bytes);
 }
 
 vmb_status vmb_heartbeat_host_restore(void *context, struct vmb_host_channel *channel,
@@ -246,7 +236,7 @@ vmb_status vmb_heartbeat_host_restore(void *context, struct vmb_host_channel *ch
     if (pack.failed) {
         return VMB_ERR_MALFORMED;
     }
-    status = vmb_ic_host_restore(&device->ic, endpoint, pack.in + pack.at, byte_count - pack.at);
+    status = vmb_ic_host_restore(&device->ic, endpoint, bytes, byte_count, pack.at);
     if (status != VMB_OK) {
         return status;
     }

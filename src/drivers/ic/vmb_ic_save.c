@@ -47,17 +47,24 @@ static void ic_saved_fields(struct vmbi_pack *pack, struct vmb_ic_host *ic, bool
     ic->state = (enum vmb_ic_host_state)state;
 }
 
-vmb_status vmb_ic_host_save(const struct vmb_ic_host *ic, void *buffer, size_t buffer_bytes,
-                            size_t *out_bytes)
+vmb_status vmb_ic_host_save(const struct vmb_ic_host *ic, bool open, void *buffer,
+                            size_t buffer_bytes, size_t own_bytes, size_t *out_bytes)
 {
+    bool fits = own_bytes < buffer_bytes;
+    bool working = open && ic->endpoint != NULL;
     struct vmb_ic_host copy = *ic;
-    bool working = ic->endpoint != NULL;
     struct vmbi_pack pack;
 
-    vmbi_pack_writer(&pack, buffer, buffer_bytes);
+    if (!open) { /* Perhaps it is being closed: then nothing of it goes on. */
+        copy.state = VMB_IC_HOST_CLOSED;
+        copy.unsent_bytes = 0;
+        copy.deadline_ns = VMB_NEVER;
+    }
+    vmbi_pack_writer(&pack, fits ? (uint8_t *)buffer + own_bytes : NULL,
+                     fits ? buffer_bytes - own_bytes : 0);
     ic_saved_fields(&pack, &copy, &working);
-    vmbi_pack_bytes(&pack, ic->buffer, ic->unsent_bytes);
-    *out_bytes = pack.at;
+    vmbi_pack_bytes(&pack, copy.buffer, copy.unsent_bytes);
+    *out_bytes = own_bytes + pack.at;
     return vmbi_pack_end(&pack);
 }
 
@@ -88,13 +95,16 @@ static bool ic_saved_fits(const struct vmb_ic_host *ic, bool open, bool working)
 }
 
 vmb_status vmb_ic_host_restore(struct vmb_ic_host *ic, struct vmb_endpoint *endpoint,
-                               const void *bytes, size_t byte_count)
+                               const void *bytes, size_t byte_count, size_t own_bytes)
 {
     struct vmb_ic_host taken = *ic;
     bool working = false;
     struct vmbi_pack pack;
 
-    vmbi_pack_reader(&pack, bytes, byte_count);
+    if (own_bytes > byte_count) {
+        return VMB_ERR_MALFORMED;
+    }
+    vmbi_pack_reader(&pack, (const uint8_t *)bytes + own_bytes, byte_count - own_bytes);
     ic_saved_fields(&pack, &taken, &working);
     if (pack.failed || !ic_saved_fits(&taken, endpoint != NULL, working)) {
         return VMB_ERR_MALFORMED;

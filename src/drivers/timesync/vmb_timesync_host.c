@@ -195,25 +195,15 @@ vmb_status vmb_timesync_host_save(void *context, struct vmb_host_channel *channe
 {
     const struct vmb_timesync_host *device = context;
     struct timesync_saved saved = {device->version, device->step_due, device->next_reading_ns};
-    struct vmb_ic_host ic = device->ic;
     struct vmbi_pack pack;
-    vmb_status status;
-    size_t rest, ic_bytes = 0;
 
     (void)channel;
-    if (!open) { /* Perhaps it is being closed: then nothing of it goes on. */
-        ic.state = VMB_IC_HOST_CLOSED;
-        ic.endpoint = NULL;
-        ic.unsent_bytes = 0;
-        ic.deadline_ns = VMB_NEVER;
+    if (!open) {
         saved.next_reading_ns = VMB_NEVER;
     }
     vmbi_pack_writer(&pack, buffer, buffer_bytes);
     timesync_saved_pack(&pack, &saved, device->options.now_ns(device->options.context));
-    rest = pack.at < buffer_bytes ? buffer_bytes - pack.at : 0;
-    status = vmb_ic_host_save(&ic, rest > 0 ? pack.out + pack.at : NULL, rest, &ic_bytes);
-    *out_bytes = pack.at + ic_bytes;
-    return status;
+    return vmb_ic_host_save(&device->ic, open, buffer, buffer_bytes, pack.at, out_bytes);
 }
 
 vmb_status vmb_timesync_host_restore(void *context, struct vmb_host_channel *channel,
@@ -231,7 +221,7 @@ vmb_status vmb_timesync_host_restore(void *context, struct vmb_host_channel *cha
     if (pack.failed) {
         return VMB_ERR_MALFORMED;
     }
-    status = vmb_ic_host_restore(&device->ic, endpoint, pack.in + pack.at, byte_count - pack.at);
+    status = vmb_ic_host_restore(&device->ic, endpoint, bytes, byte_count, pack.at);
     if (status != VMB_OK) {
         return status;
     }
