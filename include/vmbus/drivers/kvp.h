@@ -18,6 +18,9 @@
 
 VMB_BEGIN_DECLS
 
+struct vmb_host_channel;
+struct vmb_host_hooks;
+
 /** Room for the longest message: IP configuration with its headers, as packets round it. */
 #define VMB_KVP_BUFFER_BYTES 7464u
 
@@ -128,6 +131,37 @@ VMB_NODISCARD vmb_status vmb_kvp_host_init(struct vmb_kvp_host *device,
  * Context: any.
  */
 const struct vmb_driver *vmb_kvp_host_driver(void);
+
+/**
+ * For hooks.save of the channel, see <vmbus/host_channel.h>: the versions agreed upon and a
+ * request under way, whose end the restored device tells.
+ *
+ * Results as of that hook.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_kvp_host_save(void *device, struct vmb_host_channel *channel,
+                                           bool open, void *buffer, size_t buffer_bytes,
+                                           size_t *out_bytes);
+
+/**
+ * For hooks.restore of the channel. Tells options.ready, if the guest can be asked.
+ *
+ * @retval VMB_OK             The device goes on.
+ * @retval VMB_ERR_MALFORMED  These bytes are not from such a device, or do not fit it.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_kvp_host_restore(void *device, struct vmb_host_channel *channel,
+                                              struct vmb_endpoint *endpoint, const void *bytes,
+                                              size_t byte_count);
+
+/**
+ * Hooks that have these two and nothing else, for a host that needs no others.
+ *
+ * Context: any.
+ */
+const struct vmb_host_hooks *vmb_kvp_host_hooks(void);
 
 /**
  * Get, set, delete or enumerate. Ends with options.answered.

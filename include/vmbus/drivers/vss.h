@@ -17,6 +17,9 @@
 
 VMB_BEGIN_DECLS
 
+struct vmb_host_channel;
+struct vmb_host_hooks;
+
 /** Room for the longest message: a freeze that names 260 disks. */
 #define VMB_VSS_BUFFER_BYTES 4096u
 
@@ -140,6 +143,38 @@ VMB_NODISCARD vmb_status vmb_vss_host_init(struct vmb_vss_host *device,
  * Context: any.
  */
 const struct vmb_driver *vmb_vss_host_driver(void);
+
+/**
+ * For hooks.save of the channel, see <vmbus/host_channel.h>: the versions agreed upon,
+ * whether the guest is frozen or still to be thawed, and a request under way, whose end the
+ * restored device tells.
+ *
+ * Results as of that hook.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_vss_host_save(void *device, struct vmb_host_channel *channel,
+                                           bool open, void *buffer, size_t buffer_bytes,
+                                           size_t *out_bytes);
+
+/**
+ * For hooks.restore of the channel. Tells options.ready, if the guest can be asked.
+ *
+ * @retval VMB_OK             The device goes on.
+ * @retval VMB_ERR_MALFORMED  These bytes are not from such a device, or do not fit it.
+ *
+ * Context: as that hook.
+ */
+VMB_NODISCARD vmb_status vmb_vss_host_restore(void *device, struct vmb_host_channel *channel,
+                                              struct vmb_endpoint *endpoint, const void *bytes,
+                                              size_t byte_count);
+
+/**
+ * Hooks that have these two and nothing else, for a host that needs no others.
+ *
+ * Context: any.
+ */
+const struct vmb_host_hooks *vmb_vss_host_hooks(void);
 
 /**
  * Ask for VMB_VSS_HOT_BACKUP, VMB_VSS_DIRECT_DEVICES, VMB_VSS_FREEZE, VMB_VSS_THAW or

@@ -2,8 +2,11 @@
 /* Key/value exchange, host side: ask, and see whether the answer is one to that question. */
 #include <vmbus/drivers/kvp.h>
 
+#include <vmbus/host_channel.h>
 #include <vmbus/platform/string.h>
 #include <vmbus/proto/guid.h>
+
+#include "base/vmb_pack.h"
 
 #define KVP_PATIENCE_NS (10ull * 1000u * 1000u * 1000u)
 #define KVP_IP_SINCE    4u /* Major version. */
@@ -179,4 +182,81 @@ vmb_status vmb_kvp_host_init(struct vmb_kvp_host *device,
 uint64_t vmb_kvp_host_next_deadline_ns(const struct vmb_kvp_host *device)
 {
     return vmb_ic_host_next_deadline_ns(&device->ic);
+}
+
+/* ---- Saved ----------------------------------------------------------------------------------- */
+
+#define KVP_SAVED_FORMAT 1u
+
+/* The device's own part; the conversation follows. */
+struct kvp_saved {
+    struct vmb_ic_version version;
+    bool is_ready;
+    uint8_t operation;
+    uint32_t index;
+};
+
+static void kvp_saved_pack(struct vmbi_pack *pack, struct kvp_saved *saved)
+{
+    uint8_t format = KVP_SAVED_FORMAT;
+
+    vmbi_pack_u8(pack, &format);
+    vmbi_pack_u16(pack, &saved->version.major);
+    vmbi_pack_u16(pack, &saved->version.minor);
+    vmbi_pack_bool(pack, &saved->is_ready);
+    vmbi_pack_u8(pack, &saved->operation);
+    vmbi_pack_u32(pack, &saved->index);
+    pack->failed = pack->failed || format != KVP_SAVED_FORMAT || saved->operation > VMB_KVP_SET_IP;
+}
+
+vmb_status vmb_kvp_host_save(void *context, struct vmb_host_channel *channel, bool open,
+                             void *buffer, size_t buffer_bytes, size_t *out_bytes)
+{
+    const struct vmb_kvp_host *device = context;
+    struct kvp_saved saved = {device->version, device->is_ready, device->operation, device->index};
+    struct vmbi_pack pack;
+
+    (void)channel;
+    if (!open) {
+        saved.is_ready = false;
+    }
+    vmbi_pack_writer(&pack, buffer, buffer_bytes);
+    kvp_saved_pack(&pack, &saved);
+    return vmb_ic_host_save(&device->ic, open, buffer, buffer_bytes, pack.at, out_bytes);
+}
+
+vmb_status vmb_kvp_host_restore(void *context, struct vmb_host_channel *channel,
+                                struct vmb_endpoint *endpoint, const void *bytes, size_t byte_count)
+{
+    struct vmb_kvp_host *device = context;
+    struct kvp_saved saved = {0};
+    struct vmbi_pack pack;
+    vmb_status status;
+
+    (void)channel;
+    vmbi_pack_reader(&pack, bytes, byte_count);
+    kvp_saved_pack(&pack, &saved);
+    if (pack.failed) {
+        return VMB_ERR_MALFORMED;
+    }
+    status = vmb_ic_host_restore(&device->ic, endpoint, bytes, byte_count, pack.at);
+    if (status != VMB_OK) {
+        return status;
+    }
+    device->version = saved.version;
+    device->operation = saved.operation;
+    device->index = saved.index;
+    kvp_host_set_ready(device, saved.is_ready);
+    return VMB_OK;
+}
+
+const struct vmb_host_hooks *vmb_kvp_host_hooks(void)
+{
+    static const struct vmb_host_hooks hooks = {
+        .struct_bytes = sizeof(hooks),
+        .save = vmb_kvp_host_save,
+        .restore = vmb_kvp_host_restore,
+    };
+
+    return &hooks;
 }

@@ -2,8 +2,11 @@
 /* Backup, host side: ask for one thing at a time, and remember whether the guest is frozen. */
 #include <vmbus/drivers/vss.h>
 
+#include <vmbus/host_channel.h>
 #include <vmbus/platform/string.h>
 #include <vmbus/proto/guid.h>
+
+#include "base/vmb_pack.h"
 
 #define VSS_PATIENCE_NS (60ull * 1000u * 1000u * 1000u)
 
@@ -186,4 +189,88 @@ vmb_status vmb_vss_host_init(struct vmb_vss_host *device,
 uint64_t vmb_vss_host_next_deadline_ns(const struct vmb_vss_host *device)
 {
     return vmb_ic_host_next_deadline_ns(&device->ic);
+}
+
+/* ---- Saved ----------------------------------------------------------------------------------- */
+
+#define VSS_SAVED_FORMAT 1u
+
+/* The device's own part; the conversation follows. */
+struct vss_saved {
+    struct vmb_ic_version version;
+    bool is_ready;
+    bool is_frozen;
+    bool thaw_due;
+    bool is_own;
+    uint8_t operation;
+};
+
+static void vss_saved_pack(struct vmbi_pack *pack, struct vss_saved *saved)
+{
+    uint8_t format = VSS_SAVED_FORMAT;
+
+    vmbi_pack_u8(pack, &format);
+    vmbi_pack_u16(pack, &saved->version.major);
+    vmbi_pack_u16(pack, &saved->version.minor);
+    vmbi_pack_bool(pack, &saved->is_ready);
+    vmbi_pack_bool(pack, &saved->is_frozen);
+    vmbi_pack_bool(pack, &saved->thaw_due);
+    vmbi_pack_bool(pack, &saved->is_own);
+    vmbi_pack_u8(pack, &saved->operation);
+    pack->failed = pack->failed || format != VSS_SAVED_FORMAT || saved->operation > VMB_VSS_THAW;
+}
+
+vmb_status vmb_vss_host_save(void *context, struct vmb_host_channel *channel, bool open,
+                             void *buffer, size_t buffer_bytes, size_t *out_bytes)
+{
+    const struct vmb_vss_host *device = context;
+    struct vss_saved saved = {device->version,  device->is_ready, device->is_frozen,
+                              device->thaw_due, device->is_own,   device->operation};
+    struct vmbi_pack pack;
+
+    (void)channel;
+    if (!open) {
+        saved.is_ready = saved.is_frozen = saved.thaw_due = saved.is_own = false;
+    }
+    vmbi_pack_writer(&pack, buffer, buffer_bytes);
+    vss_saved_pack(&pack, &saved);
+    return vmb_ic_host_save(&device->ic, open, buffer, buffer_bytes, pack.at, out_bytes);
+}
+
+vmb_status vmb_vss_host_restore(void *context, struct vmb_host_channel *channel,
+                                struct vmb_endpoint *endpoint, const void *bytes, size_t byte_count)
+{
+    struct vmb_vss_host *device = context;
+    struct vss_saved saved = {0};
+    struct vmbi_pack pack;
+    vmb_status status;
+
+    (void)channel;
+    vmbi_pack_reader(&pack, bytes, byte_count);
+    vss_saved_pack(&pack, &saved);
+    if (pack.failed) {
+        return VMB_ERR_MALFORMED;
+    }
+    status = vmb_ic_host_restore(&device->ic, endpoint, bytes, byte_count, pack.at);
+    if (status != VMB_OK) {
+        return status;
+    }
+    device->version = saved.version;
+    device->is_frozen = saved.is_frozen;
+    device->thaw_due = saved.thaw_due;
+    device->is_own = saved.is_own;
+    device->operation = saved.operation;
+    vss_host_set_ready(device, saved.is_ready);
+    return VMB_OK;
+}
+
+const struct vmb_host_hooks *vmb_vss_host_hooks(void)
+{
+    static const struct vmb_host_hooks hooks = {
+        .struct_bytes = sizeof(hooks),
+        .save = vmb_vss_host_save,
+        .restore = vmb_vss_host_restore,
+    };
+
+    return &hooks;
 }
