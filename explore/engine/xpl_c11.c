@@ -270,7 +270,7 @@ static void c11_trace(const struct xpl_op *op, unsigned index, uint64_t now, boo
 /*
  * Memory that is loaded atomically may have been written plainly (a ring's packets are). Such a
  * write is a store that everybody who comes later in happens-before must see, and a race for
- * everybody else: so who accesses it now is checked, and sees it.
+ * everybody else: whoever accesses it now sees it, and is checked (xpl_plain_beside_atomic()).
  */
 static bool adopt_plain_write(struct xpl_running *thread, struct xpl_place *place)
 {
@@ -281,7 +281,6 @@ static bool adopt_plain_write(struct xpl_running *thread, struct xpl_place *plac
     if (value == row[place->message_count - 1].value) {
         return false;
     }
-    xpl_plain_read(place->object, place->bytes);
     if (place->message_count == XPL_MESSAGES - 1) {
         xpl_fail("too many plain writes to %s", xpl_object_name(place->object));
     }
@@ -301,6 +300,7 @@ void xpl_c11_perform(unsigned self, unsigned alternative, struct xpl_event *even
     uint64_t now;
     bool writes;
 
+    xpl.step_clock = thread->current.slot[self];
     if (op->place == XPL_NO_PLACE) {
         c11_fence(self);
         return;

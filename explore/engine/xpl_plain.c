@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that is not atomic: two accesses of different threads, one of them a write, must be
- * ordered by happens-before (C11 model only). The library's sources are compiled with the
+ * Memory that is not atomic: two accesses of different threads to one byte, one of them a write,
+ * must be ordered by happens-before (C11 model only). The library's sources are compiled with the
  * compiler's thread-sanitizer instrumentation, whose calls end here, so that every access they
  * make is watched, and none has to be marked.
+ *
+ * The books are exact for each byte, though most words have one entry: as long as its bytes are
+ * accessed together, what is known of one is known of all. An access of some of them splits it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,34 +14,37 @@
 
 #include "explore/engine/xpl_state.h"
 
-#define GRANULES 16384u
+#define PIECES 16384u /* A power of two; half of them may be used. */
+
+/* What a thread does to memory. */
+enum access {
+    READ,
+    WRITE,
+    ATOMIC_READ,
+    ATOMIC_WRITE,
+    ACCESSES
+};
 
 /* A byte for each thread. */
 typedef uint8_t lanes __attribute__((vector_size(XPL_THREADS), may_alias));
 
-/* Each thread's last access of a kind to eight bytes of memory. */
-struct access {
-    uint8_t clock[XPL_THREADS];
-    uint8_t bytes[XPL_THREADS]; /* Which of the eight, a bit each. */
-};
-
-/* Eight bytes of memory, and each thread's last read and write of them. */
-struct granule {
-    uintptr_t number; /* Address / 8. */
+/* Bytes of one word that were always accessed together, and who did so last, at which clock. */
+struct piece {
+    uint8_t clock[ACCESSES][XPL_THREADS]; /* 0: never. */
+    uintptr_t word;                       /* Address / 8; 0: found by another's `next` only. */
     uint64_t epoch;
-    struct access read;
-    struct access write;
-    struct access atomic;
+    uint16_t next; /* Slot of the next piece of this word + 1; 0: none. */
+    uint8_t bytes; /* Which of the eight, a bit each. */
+    uint8_t level; /* Of checkpoints: see xpl_undo_note(). */
 };
 
-static _Alignas(64) struct granule granules[GRANULES];
-static uint8_t granule_levels[GRANULES];     /* Of checkpoints: see xpl_undo_note(). */
-static uint16_t granules_used[GRANULES / 2]; /* In this execution, in the order of their use. */
-static unsigned granule_count;
+static _Alignas(64) struct piece pieces[PIECES];
+static uint16_t pieces_used[PIECES / 2]; /* In this execution, in the order of their use. */
+static unsigned piece_count;
 
 void xpl_plain_reset(void)
 {
-    granule_count = 0;
+    piece_count = 0;
 }
 
 /*
@@ -47,144 +53,180 @@ void xpl_plain_reset(void)
  */
 void xpl_plain_checkpoint(void *context, bool restores)
 {
-    unsigned count = granule_count;
+    unsigned count = piece_count;
 
     xpl_checkpoint_copy(context, &count, sizeof(count));
-    while (restores && granule_count > count) {
-        granules[granules_used[--granule_count]].epoch = 0;
+    while (restores && piece_count > count) {
+        pieces[pieces_used[--piece_count]].epoch = 0;
     }
 }
 
-static struct granule *granule_find(uintptr_t number)
+static inline unsigned piece_slot(uintptr_t word)
 {
-    unsigned slot = (unsigned)((number * 0x9E3779B97F4A7C15u) >> 50); /* 14 bits. */
+    return (unsigned)((word * 0x9E3779B97F4A7C15u) >> 50); /* 14 bits. */
+}
 
-    while (granules[slot].epoch == xpl.epoch && granules[slot].number != number) {
-        slot = (slot + 1) % GRANULES;
+/* A free slot, from @slot on. */
+static struct piece *piece_take(unsigned slot, uintptr_t word, uint8_t bytes)
+{
+    while (pieces[slot].epoch == xpl.epoch) {
+        slot = (slot + 1) % PIECES;
     }
-    if (granules[slot].epoch != xpl.epoch) {
-        if (granule_count == GRANULES / 2) {
-            fprintf(stderr, "explore: %s: too much plain memory\n", xpl.scenario->name);
-            exit(2);
+    if (piece_count == PIECES / 2) {
+        fprintf(stderr, "explore: %s: too much plain memory\n", xpl.scenario->name);
+        exit(2);
+    }
+    pieces_used[piece_count++] = (uint16_t)slot;
+    pieces[slot] =
+        (struct piece){.word = word, .epoch = xpl.epoch, .bytes = bytes, .level = xpl.level};
+    return &pieces[slot];
+}
+
+/* The first piece of the word; where there is none yet, one of these bytes. */
+static inline struct piece *piece_find(uintptr_t word, uint8_t bytes)
+{
+    unsigned slot = piece_slot(word);
+
+    while (pieces[slot].epoch == xpl.epoch) {
+        if (pieces[slot].word == word) {
+            return &pieces[slot];
         }
-        granules_used[granule_count++] = (uint16_t)slot;
-        memset(&granules[slot], 0, sizeof(granules[slot]));
-        granules[slot].number = number;
-        granules[slot].epoch = xpl.epoch;
-        granule_levels[slot] = xpl.level;
+        slot = (slot + 1) % PIECES;
     }
-    return &granules[slot];
+    return piece_take(slot, word, bytes);
 }
 
-/* The running thread accesses it: the newest clock counts, older ones of other bytes go. */
-static inline void granule_note(struct granule *granule, struct access *access, uint8_t bytes)
+/* It is about to change. */
+static inline void piece_note(struct piece *piece)
 {
-    const unsigned self = xpl.now.current;
-    const uint8_t clock = xpl.thread[self].current.slot[self];
-    uint8_t *level = &granule_levels[granule - granules];
-
-    if (*level != xpl.level) {
-        xpl_undo_note(granule, sizeof(*granule));
-        xpl_undo_note(level, sizeof(*level));
-        *level = xpl.level;
+    if (piece->level != xpl.level) {
+        xpl_undo_note(piece, sizeof(*piece));
+        piece->level = xpl.level;
     }
-    access->bytes[self] = access->clock[self] == clock ? access->bytes[self] | bytes : bytes;
-    access->clock[self] = clock;
 }
 
-/* Which threads have accessed some of these bytes, and nothing orders it before what is done now?
- */
-static inline uint64_t unordered(const struct access *access, uint8_t bytes)
+/* Another piece of the same word. */
+static __attribute__((noinline)) struct piece *piece_append(struct piece *piece, uintptr_t word,
+                                                            uint8_t bytes)
+{
+    struct piece *other = piece_take(piece_slot(word), 0, bytes);
+
+    piece_note(piece);
+    other->next = piece->next;
+    piece->next = (uint16_t)(other - pieces + 1);
+    return other;
+}
+
+/* Leave only these bytes in it; what is known of the others goes into a piece of their own. */
+static __attribute__((noinline)) void piece_split(struct piece *piece, uintptr_t word,
+                                                  uint8_t bytes)
+{
+    struct piece *other = piece_append(piece, word, piece->bytes & (uint8_t)~bytes);
+
+    memcpy(other->clock, piece->clock, sizeof(other->clock));
+    piece->bytes = bytes;
+}
+
+/* Which threads have done this, and nothing orders it before what is done now? */
+static inline uint64_t unordered(const struct piece *piece, enum access access)
 {
     const lanes seen = *(const lanes *)(const void *)xpl.thread[xpl.now.current].current.slot;
-    const lanes clock = *(const lanes *)(const void *)access->clock;
-    const lanes which = *(const lanes *)(const void *)access->bytes;
-    const lanes found = (lanes)(clock > seen) & (lanes)((which & bytes) != 0);
+    const lanes clock = *(const lanes *)(const void *)piece->clock[access];
+    const lanes found = (lanes)(clock > seen);
     uint64_t threads;
 
     memcpy(&threads, &found, sizeof(threads));
     return threads;
 }
 
-/* Has the running thread done this before, and told nobody of anything since? */
-static inline bool done_before(const struct access *access, uint8_t bytes)
-{
-    const unsigned self = xpl.now.current;
-
-    return access->clock[self] == xpl.thread[self].current.slot[self] &&
-           (bytes & ~access->bytes[self]) == 0;
-}
-
-static void plain_race(const struct granule *granule, uint64_t others, bool other_wrote,
-                       bool writes)
+static __attribute__((noinline)) void plain_race(uintptr_t word, uint8_t bytes, uint64_t others,
+                                                 bool other_wrote, bool writes)
 {
     const unsigned other = xpl_lowest(others) / 8;
 
     xpl_fail("data race on %s: %s %s it, %s %s it, and nothing orders the two",
-             xpl_object_name((const void *)(granule->number * 8)),
+             xpl_object_name((const void *)(word * 8 + xpl_lowest(bytes))),
              xpl.scenario->threads[other].name, other_wrote ? "writes" : "reads",
              xpl.scenario->threads[xpl.now.current].name, writes ? "writes" : "reads");
 }
 
-static void granule_read(uintptr_t number, uint8_t bytes)
+/* What of the others' accesses this one must not meet. */
+static inline void piece_check(const struct piece *piece, uintptr_t word, enum access access)
 {
-    struct granule *granule = granule_find(number);
-    uint64_t others;
+    const bool writes = access == WRITE || access == ATOMIC_WRITE;
+    uint64_t written = unordered(piece, WRITE), read = 0;
 
-    if (done_before(&granule->read, bytes) || done_before(&granule->write, bytes)) {
-        return;
+    if (access == READ || access == WRITE) {
+        written |= unordered(piece, ATOMIC_WRITE);
     }
-    others = unordered(&granule->write, bytes);
-    if (others != 0) {
-        plain_race(granule, others, true, false);
+    if (writes) {
+        read = unordered(piece, READ);
     }
-    granule_note(granule, &granule->read, bytes);
+    if (access == WRITE) {
+        read |= unordered(piece, ATOMIC_READ);
+    }
+    if ((written | read) != 0) {
+        plain_race(word, piece->bytes, written != 0 ? written : read, written != 0, writes);
+    }
 }
 
-static void granule_write(uintptr_t number, uint8_t bytes)
+/* Has the running thread done as much before, and told nobody of anything since? */
+static inline bool done_before(const struct piece *piece, enum access access, uint8_t clock)
 {
-    struct granule *granule = granule_find(number);
-    uint64_t others;
+    const unsigned self = xpl.now.current;
 
-    if (done_before(&granule->write, bytes)) {
-        return;
+    return piece->clock[access][self] == clock ||
+           (access == READ && piece->clock[WRITE][self] == clock) ||
+           (access == ATOMIC_READ && piece->clock[ATOMIC_WRITE][self] == clock);
+}
+
+/* The running thread accesses these bytes of the word; @clock: what others must know to be later.
+ */
+static inline void word_access(uintptr_t word, uint8_t bytes, enum access access, uint8_t clock)
+{
+    struct piece *piece = piece_find(word, bytes);
+
+    for (;;) {
+        const uint8_t here = piece->bytes & bytes;
+
+        if (here != 0 && !done_before(piece, access, clock)) {
+            if (here != piece->bytes) {
+                piece_split(piece, word, here);
+            }
+            piece_check(piece, word, access);
+            piece_note(piece);
+            piece->clock[access][xpl.now.current] = clock;
+        }
+        bytes &= (uint8_t)~here;
+        if (bytes == 0) {
+            return;
+        }
+        piece = piece->next != 0 ? &pieces[piece->next - 1] : piece_append(piece, word, bytes);
     }
-    others = unordered(&granule->write, bytes) | unordered(&granule->atomic, bytes);
-    if (others != 0) {
-        plain_race(granule, others, true, true);
-    }
-    others = unordered(&granule->read, bytes);
-    if (others != 0) {
-        plain_race(granule, others, false, true);
-    }
-    granule_note(granule, &granule->write, bytes);
+}
+
+static inline uint8_t own_clock(void)
+{
+    return xpl.thread[xpl.now.current].current.slot[xpl.now.current];
 }
 
 /*
  * An atomic access of the running thread: it must not meet a plain write, such as that of somebody
- * who takes the memory for free.
+ * who takes the memory for free. @clock: the thread's own before it did this, since who acquires
+ * what it released comes after it.
  */
-void xpl_plain_beside_atomic(const void *object, uint8_t bytes)
+void xpl_plain_beside_atomic(const void *object, uint8_t bytes, bool writes, uint8_t clock)
 {
-    struct granule *granule = granule_find((uintptr_t)object / 8);
-    const uint8_t mask = (uint8_t)(((1u << bytes) - 1u) << ((uintptr_t)object & 7));
-    uint64_t others;
+    const unsigned mask = ((1u << bytes) - 1u) << ((uintptr_t)object & 7);
 
-    if (done_before(&granule->atomic, mask)) {
-        return;
-    }
-    others = unordered(&granule->write, mask);
-    if (others != 0) {
-        plain_race(granule, others, true, true);
-    }
-    granule_note(granule, &granule->atomic, mask);
+    word_access((uintptr_t)object / 8, (uint8_t)mask, writes ? ATOMIC_WRITE : ATOMIC_READ, clock);
 }
 
 static inline void plain_access(const void *memory, size_t bytes, bool writes)
 {
     uintptr_t from = (uintptr_t)memory;
     const uintptr_t end = from + bytes;
-    int here;
+    uint8_t clock;
 
     if (!xpl.inside) {
         if (xpl.checking && writes) {
@@ -196,7 +238,7 @@ static inline void plain_access(const void *memory, size_t bytes, bool writes)
         return;
     }
     /* The stack of the running fiber is its own. */
-    if (from - (uintptr_t)&here + XPL_STACK_BYTES < 2 * (uintptr_t)XPL_STACK_BYTES) {
+    if ((uintptr_t)xpl_run_stack_top(xpl.now.current) - from - 1 < XPL_STACK_BYTES) {
         return;
     }
     if (writes) {
@@ -205,17 +247,13 @@ static inline void plain_access(const void *memory, size_t bytes, bool writes)
     if (xpl.options.model != XPL_C11) {
         return;
     }
+    clock = own_clock();
     while (from < end) {
         const uintptr_t stop = (from | 7) + 1 < end ? (from | 7) + 1 : end;
         const unsigned mask = ((1u << (stop - from)) - 1u) << (from & 7);
 
-        if (writes) {
-            granule_write(from / 8, (uint8_t)mask);
-        } else {
-            granule_read(from / 8, (uint8_t)mask);
-        }
-        /* Of a page that is cleared or given away, the first word of a line says as much. */
-        from = bytes > 256 && from - (uintptr_t)memory >= 64 ? from + 64 : stop;
+        word_access(from / 8, (uint8_t)mask, writes ? WRITE : READ, clock);
+        from = stop;
     }
 }
 

@@ -187,12 +187,37 @@ static bool op_is_nothing(const struct xpl_op *op)
                                         : (op->flags & XPL_OP_DRAINS) == 0;
 }
 
-/* Others may write it plainly: who takes the memory for free, or a ring's producer. */
-static inline void step_beside_plain(const struct xpl_site *site, const void *object)
+/* Did the access that found this change anything? */
+static inline bool step_wrote(const struct xpl_site *site, uint64_t expected, uint64_t found)
+{
+    return site->kind != XPL_LOAD &&
+           (site->kind != XPL_CAS ||
+            found == (site->bytes >= 8 ? expected : expected & ~(UINT64_MAX << site->bytes * 8)));
+}
+
+/*
+ * Others may access it plainly: who takes the memory for free, or a ring's producer. @clock: the
+ * thread's when the access was made.
+ */
+static inline void step_beside_plain(const struct xpl_site *site, const void *object, bool wrote,
+                                     uint8_t clock)
 {
     if (xpl.options.model == XPL_C11 && site->order != XPL_GHOST) {
-        xpl_plain_beside_atomic(object, site->bytes);
+        xpl_plain_beside_atomic(object, site->bytes, wrote, clock);
     }
+}
+
+/* An access that is no step: it tells nobody anything. */
+static inline uint64_t step_no_step(const struct xpl_site *site, void *object, uint64_t operand,
+                                    uint64_t expected)
+{
+    const unsigned self = xpl.now.current;
+    const uint64_t found = site->kind == XPL_LOAD ? xpl_get(object, site->bytes)
+                                                  : xpl_plainly(site, object, operand, expected);
+
+    step_beside_plain(site, object, step_wrote(site, expected, found),
+                      xpl.thread[self].current.slot[self]);
+    return xpl.taken[self] = found;
 }
 
 /* Does only this thread touch it? Then the access commutes with everything. */
@@ -266,8 +291,7 @@ static __attribute__((noinline)) uint64_t step_take(struct xpl_site *site, void 
         struct xpl_place *place = xpl_place_of(site, object);
 
         if (step_is_local(place, site, flags) && (flags & XPL_OP_DRAINS) == 0) {
-            step_beside_plain(site, object);
-            return xpl.taken[self] = xpl_plainly(site, object, operand, expected);
+            return step_no_step(site, object, operand, expected);
         }
         step_may_see_old(place, site, flags);
         index = (uint16_t)(place - xpl.place);
@@ -286,7 +310,7 @@ static __attribute__((noinline)) uint64_t step_take(struct xpl_site *site, void 
         run_schedule();
     }
     if (object != NULL) {
-        step_beside_plain(site, object);
+        step_beside_plain(site, object, step_wrote(site, expected, op->result), xpl.step_clock);
     }
     return xpl.taken[self] = op->result;
 }
@@ -309,10 +333,7 @@ uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_
 
         if (near->object == object && step_is_free(site, near->place)) {
             site->reached = true;
-            step_beside_plain(site, object);
-            return xpl.taken[xpl.now.current] = site->kind == XPL_LOAD
-                                                    ? xpl_get(object, site->bytes)
-                                                    : xpl_plainly(site, object, operand, expected);
+            return step_no_step(site, object, operand, expected);
         }
     }
     return xpl.inside ? step_take(site, object, operand, expected)

@@ -193,6 +193,7 @@ struct xpl_state {
     struct xpl_running thread[XPL_THREADS];
     struct xpl_fiber main;
     struct xpl_view fences; /* What all seq_cst operations so far know (C11). */
+    uint8_t step_clock;     /* Its thread's clock before the last step (C11). */
 
     /* The search. */
     unsigned depth;  /* Nodes that stay for the next execution. */
@@ -314,8 +315,7 @@ void xpl_keep_checkpoint(void *context, bool restores);
 
 /* xpl_plain.c */
 void xpl_plain_reset(void);
-void xpl_plain_beside_atomic(const void *object, uint8_t bytes);
-
+void xpl_plain_beside_atomic(const void *object, uint8_t bytes, bool writes, uint8_t clock);
 void xpl_plain_checkpoint(void *context, bool restores);
 
 /* xpl_checkpoint.c */
