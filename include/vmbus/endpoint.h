@@ -121,6 +121,41 @@ VMB_NODISCARD vmb_status vmb_endpoint_send(struct vmb_endpoint *endpoint, const 
                                            bool want_completion);
 
 /**
+ * Stage packets that have one piece of payload each, in their order and as many as fit, without
+ * telling the peer yet. As vmb_endpoint_stage_typed() one by one, at about half its price a packet.
+ *
+ * @param packets    What they are, @p count of them; read before this returns.
+ * @param payloads   Their contents, one piece a packet; read before this returns.
+ * @param count      How many; any number, 0 too.
+ * @param out_count  How many were staged, from the first on; written in any case.
+ *
+ * @retval VMB_OK                    All staged. vmb_endpoint_flush() makes them visible.
+ * @retval VMB_ERR_RING_FULL         No space for packets[*out_count]: vmb_endpoint_wait_space(), go
+ *                                   on from there on event. Those before it are staged.
+ * @retval VMB_ERR_INVALID_ARGUMENT  packets[*out_count] is larger than this ring could ever take,
+ *                                   or its type, flags or header are wrong. Those before it are
+ *                                   staged: go on behind it.
+ * @retval VMB_ERR_PEER              The peer broke the ring: close the channel.
+ *
+ * Context: isr-ok; writer. Bounded by the packets.
+ */
+VMB_NODISCARD vmb_status vmb_endpoint_stage_many(struct vmb_endpoint *endpoint,
+                                                 const struct vmb_packet_out *packets,
+                                                 const struct vmb_slice *payloads, uint32_t count,
+                                                 uint32_t *out_count);
+
+/**
+ * Stage packets as vmb_endpoint_stage_many() and flush, also if not all of them fit: the peer's
+ * doorbell is rung at most once for all.
+ *
+ * Parameters, results and context as vmb_endpoint_stage_many().
+ */
+VMB_NODISCARD vmb_status vmb_endpoint_send_many(struct vmb_endpoint *endpoint,
+                                                const struct vmb_packet_out *packets,
+                                                const struct vmb_slice *payloads, uint32_t count,
+                                                uint32_t *out_count);
+
+/**
  * Stage the completion of a received packet and flush.
  *
  * @param transaction_id  Of the packet that asked for it.
@@ -176,6 +211,36 @@ VMB_NODISCARD vmb_status vmb_endpoint_receive(struct vmb_endpoint *endpoint, voi
                                               uint32_t buffer_bytes, struct vmb_packet *out_packet);
 
 /**
+ * Copy several packets out of the ring, as vmb_endpoint_receive() would one by one, at about half
+ * its price a packet. Takes what is known to have come; only if that is nothing, it looks for more.
+ * So less than @p limit does not mean that the ring is empty: read on until it says so.
+ *
+ * What was taken is yours: a handler that wants to stop in the middle has to keep the rest. Ask for
+ * no more than you can be rid of.
+ *
+ * @param buffer        Receives the payloads, one behind the other, each rounded up to 8 bytes.
+ * @param buffer_bytes  Its size. Taking stops before the first packet that does not fit.
+ * @param out_packets   Type, flags, transaction id and sizes of each, @p limit at most. The first
+ *                      also on VMB_ERR_TOO_SMALL.
+ * @param limit         The most that shall be taken; not 0.
+ * @param out_count     How many were taken; written in any case, more than 0 on VMB_OK only.
+ *
+ * @retval VMB_OK                    Some taken. Their space goes back at vmb_endpoint_release().
+ *                                   If the peer broke the ring behind them, the next call says so.
+ * @retval VMB_ERR_RING_EMPTY        Nothing to read.
+ * @retval VMB_ERR_TOO_SMALL         Nothing taken: the first needs out_packets[0].payload_bytes.
+ *                                   Come back with more, or drop it with vmb_endpoint_skip().
+ * @retval VMB_ERR_INVALID_ARGUMENT  A limit of 0.
+ * @retval VMB_ERR_PEER              The peer broke the ring: close the channel.
+ *
+ * Context: isr-ok; reader. Bounded by the packets.
+ */
+VMB_NODISCARD vmb_status vmb_endpoint_receive_many(struct vmb_endpoint *endpoint, void *buffer,
+                                                   uint32_t buffer_bytes,
+                                                   struct vmb_packet *out_packets, uint32_t limit,
+                                                   uint32_t *out_count);
+
+/**
  * Copy the type-specific header of a packet that was received, until vmb_endpoint_release().
  *
  * @param buffer  Receives packet->header_bytes - VMB_PACKET_DESCRIPTOR_BYTES bytes.
@@ -192,7 +257,8 @@ VMB_NODISCARD vmb_status vmb_endpoint_receive_header(struct vmb_endpoint *endpoi
 /**
  * Take the packet that did not fit the buffer, without looking at its payload.
  *
- * @param packet  As the vmb_endpoint_receive() just before gave it with VMB_ERR_TOO_SMALL.
+ * @param packet  As the vmb_endpoint_receive() or the vmb_endpoint_receive_many() just before gave
+ *                it with VMB_ERR_TOO_SMALL.
  *
  * Context: isr-ok; reader.
  */

@@ -57,6 +57,14 @@ vmb_status vmb_endpoint_stage(struct vmb_endpoint *endpoint, const struct vmb_sl
     return vmb_ring_tx_write(&endpoint->tx, &packet, payload, slice_count);
 }
 
+vmb_status vmb_endpoint_stage_many(struct vmb_endpoint *endpoint,
+                                   const struct vmb_packet_out *packets,
+                                   const struct vmb_slice *payloads, uint32_t count,
+                                   uint32_t *out_count)
+{
+    return vmb_ring_tx_write_many(&endpoint->tx, packets, payloads, count, out_count);
+}
+
 void vmb_endpoint_flush(struct vmb_endpoint *endpoint)
 {
     endpoint_signal_if(endpoint, vmb_ring_tx_commit(&endpoint->tx));
@@ -86,6 +94,17 @@ vmb_status vmb_endpoint_send(struct vmb_endpoint *endpoint, const void *payload,
     return endpoint_send_packet(endpoint, &packet, payload, payload_bytes);
 }
 
+vmb_status vmb_endpoint_send_many(struct vmb_endpoint *endpoint,
+                                  const struct vmb_packet_out *packets,
+                                  const struct vmb_slice *payloads, uint32_t count,
+                                  uint32_t *out_count)
+{
+    vmb_status status = vmb_ring_tx_write_many(&endpoint->tx, packets, payloads, count, out_count);
+
+    vmb_endpoint_flush(endpoint);
+    return status;
+}
+
 vmb_status vmb_endpoint_complete(struct vmb_endpoint *endpoint, uint64_t transaction_id,
                                  const void *payload, uint32_t payload_bytes)
 {
@@ -112,6 +131,14 @@ vmb_status vmb_endpoint_receive(struct vmb_endpoint *endpoint, void *buffer, uin
                                 struct vmb_packet *out_packet)
 {
     return vmb_ring_rx_next(&endpoint->rx, buffer, buffer_bytes, out_packet);
+}
+
+vmb_status vmb_endpoint_receive_many(struct vmb_endpoint *endpoint, void *buffer,
+                                     uint32_t buffer_bytes, struct vmb_packet *out_packets,
+                                     uint32_t limit, uint32_t *out_count)
+{
+    return vmb_ring_rx_next_many(&endpoint->rx, buffer, buffer_bytes, out_packets, limit,
+                                 out_count);
 }
 
 vmb_status vmb_endpoint_receive_header(struct vmb_endpoint *endpoint,
