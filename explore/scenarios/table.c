@@ -5,6 +5,8 @@
 
 /* clang-format off */
 #define SCENARIOS(X) \
+    X(burst_space) \
+    X(burst_wake) \
     X(close) \
     X(close_elsewhere) \
     X(close_deferred) \
