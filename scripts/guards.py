@@ -31,6 +31,9 @@ INSTRUCTIONS = [
     ("dispatch:2047:2047", "2047 events", 43500, None),
     ("ring:1", "a packet of 16 bytes, sent and received", 172, 180),
     ("ring:32", "the same in batches of 32", 90, 95),
+    ("endpoint:one", "a packet of 16 bytes, from endpoint to endpoint", 210, None),
+    ("endpoint:staged", "the same, staged one by one in batches of 32", 137, None),
+    ("endpoint:burst", "the same in bursts of 32", 91, 95),
 ]
 LOCKED = [
     ("dispatch:2047:0", "an idle interrupt, 2047 channels", 0.01, 0),
@@ -76,7 +79,8 @@ def counted(program: Path, work: str) -> tuple[float, float]:
 def main() -> int:
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/test/guards"
     bench = ROOT / "tools/vmbus/bench"
-    extra = [ROOT / "tests/speed/guard.c", bench / "bench_guest.c", bench / "bench_system.c"]
+    speed = ROOT / "tests/speed"
+    extra = [speed / "guard.c", speed / "guard_endpoint.c", bench / "bench_guest.c", bench / "bench_system.c"]
     sources = code_size.library_sources() + extra
     plain = link(code_size.compile_each(out / "plain", sources, FLAGS), out / "guard")
     counting = [*FLAGS, "-DVMB_OVERRIDE_ATOMIC", f"-I{ROOT}/tests/speed/include"]
