@@ -43,6 +43,11 @@ typedef int (*tool_take)(int letter, const char *text, void *context);
 bool tool_options(const char *command, int argc, char **argv, const struct option *table,
                   void (*help)(void), tool_take take, void *context, int *out_status);
 
+/* The same for a command that takes words too, between the options or behind them: argv[optind] is
+ * the first of them, if optind < argc. */
+bool tool_options_and_words(const char *command, int argc, char **argv, const struct option *table,
+                            void (*help)(void), tool_take take, void *context, int *out_status);
+
 /* A whole decimal or 0x number from low to high, nothing behind it. False: *out is unchanged. */
 bool tool_parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *out);
 

@@ -55,13 +55,14 @@ int tool_broken(const char *command, const char *format, ...)
     return TOOL_BROKEN;
 }
 
-bool tool_options(const char *command, int argc, char **argv, const struct option *table,
-                  void (*help)(void), tool_take take, void *context, int *out_status)
+bool tool_options_and_words(const char *command, int argc, char **argv, const struct option *table,
+                            void (*help)(void), tool_take take, void *context, int *out_status)
 {
     int letter;
 
     *out_status = TOOL_USAGE;
     opterr = 0;
+    optind = 0; /* Words may stand before options: forget that main() wanted order. */
     while ((letter = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
         if (letter == 'h') {
             help();
@@ -80,8 +81,17 @@ bool tool_options(const char *command, int argc, char **argv, const struct optio
             return false;
         }
     }
+    return true;
+}
+
+bool tool_options(const char *command, int argc, char **argv, const struct option *table,
+                  void (*help)(void), tool_take take, void *context, int *out_status)
+{
+    if (!tool_options_and_words(command, argc, argv, table, help, take, context, out_status)) {
+        return false;
+    }
     if (optind < argc) {
-        (void)tool_usage(command, "takes options only, not '%s'.", argv[optind]);
+        *out_status = tool_usage(command, "takes options only, not '%s'.", argv[optind]);
         return false;
     }
     return true;

@@ -191,6 +191,27 @@ static int ctl_run(int count, char **words, const struct ctl_options *options)
     return status;
 }
 
+static int ctl_take(int letter, const char *text, void *context)
+{
+    struct ctl_options *options = context;
+
+    switch (letter) {
+    case 'c':
+        options->path = text;
+        break;
+    case 'f':
+        options->force = true;
+        break;
+    case 'r':
+        options->read_only = true;
+        break;
+    default:
+        options->json = true;
+        break;
+    }
+    return TOOL_OK;
+}
+
 int command_ctl(int argc, char **argv)
 {
     static const struct option table[] = {
@@ -199,30 +220,10 @@ int command_ctl(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     struct ctl_options options = {0};
-    int letter;
+    int status;
 
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-        switch (letter) {
-        case 'c':
-            options.path = optarg;
-            break;
-        case 'f':
-            options.force = true;
-            break;
-        case 'r':
-            options.read_only = true;
-            break;
-        case 'j':
-            options.json = true;
-            break;
-        case 'h':
-            ctl_help();
-            return TOOL_OK;
-        default:
-            return tool_usage("ctl", "there is no option '%s', or it lacks its value.",
-                              argv[optind - 1]);
-        }
+    if (!tool_options_and_words("ctl", argc, argv, table, ctl_help, ctl_take, &options, &status)) {
+        return status;
     }
     return ctl_run(argc - optind, argv + optind, &options);
 }

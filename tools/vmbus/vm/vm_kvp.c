@@ -143,6 +143,24 @@ static int kvp_words(const char *deed)
     return 0;
 }
 
+static int kvp_take(int letter, const char *text, void *context)
+{
+    struct kvp_options *options = context;
+
+    switch (letter) {
+    case 'c':
+        options->path = text;
+        break;
+    case 'p':
+        options->pool = text;
+        break;
+    default:
+        options->json = true;
+        break;
+    }
+    return TOOL_OK;
+}
+
 int command_kvp(int argc, char **argv)
 {
     static const struct option table[] = {
@@ -153,27 +171,10 @@ int command_kvp(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct kvp_options options = {0};
-    int letter;
+    int status;
 
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-        switch (letter) {
-        case 'c':
-            options.path = optarg;
-            break;
-        case 'p':
-            options.pool = optarg;
-            break;
-        case 'j':
-            options.json = true;
-            break;
-        case 'h':
-            kvp_help();
-            return TOOL_OK;
-        default:
-            return tool_usage("kvp", "there is no option '%s', or it lacks its value.",
-                              argv[optind - 1]);
-        }
+    if (!tool_options_and_words("kvp", argc, argv, table, kvp_help, kvp_take, &options, &status)) {
+        return status;
     }
     if (optind == argc) {
         return tool_usage("kvp", "what is to be done? list, get, set or delete.");

@@ -7,6 +7,11 @@
 #include <getopt.h>
 #include <stdio.h>
 
+struct ls_options {
+    const char *path;
+    bool json;
+};
+
 static void ls_help(void)
 {
     printf("Usage: vmbus ls [--control PATH] [--json]\n"
@@ -43,12 +48,12 @@ static void ls_print(const json_t *status)
     }
 }
 
-static int ls_run(const char *path, bool json)
+static int ls_run(const struct ls_options *options)
 {
     struct vm_client client;
     json_t *status;
 
-    if (!vm_client_open(&client, "ls", path)) {
+    if (!vm_client_open(&client, "ls", options->path)) {
         return TOOL_BROKEN;
     }
     status = vm_client_ask(&client, json_pack("{s:s}", "do", "status"));
@@ -56,13 +61,25 @@ static int ls_run(const char *path, bool json)
     if (status == NULL) {
         return TOOL_BROKEN;
     }
-    if (json) {
+    if (options->json) {
         json_dumpf(status, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
         putchar('\n');
     } else {
         ls_print(status);
     }
     json_decref(status);
+    return TOOL_OK;
+}
+
+static int ls_take(int letter, const char *text, void *context)
+{
+    struct ls_options *options = context;
+
+    if (letter == 'c') {
+        options->path = text;
+    } else {
+        options->json = true;
+    }
     return TOOL_OK;
 }
 
@@ -74,26 +91,11 @@ int command_ls(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    const char *path = NULL;
-    bool json = false;
-    int letter;
+    struct ls_options options = {0};
+    int status;
 
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-        switch (letter) {
-        case 'c':
-            path = optarg;
-            break;
-        case 'j':
-            json = true;
-            break;
-        case 'h':
-            ls_help();
-            return TOOL_OK;
-        default:
-            return tool_usage("ls", "there is no option '%s', or it lacks its value.",
-                              argv[optind - 1]);
-        }
+    if (!tool_options("ls", argc, argv, table, ls_help, ls_take, &options, &status)) {
+        return status;
     }
-    return optind < argc ? tool_usage("ls", "what is '%s'?", argv[optind]) : ls_run(path, json);
+    return ls_run(&options);
 }

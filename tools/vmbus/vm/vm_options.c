@@ -131,8 +131,9 @@ static bool vm_size(const char *text, uint64_t *out)
 }
 
 /* One option. Returns TOOL_OK, or what was wrong with it. */
-static int vm_take(int letter, const char *text, struct vm_options *out)
+static int vm_take(int letter, const char *text, void *context)
 {
+    struct vm_options *out = context;
     uint64_t number;
 
     switch (letter) {
@@ -204,28 +205,8 @@ static int vm_take(int letter, const char *text, struct vm_options *out)
 
 bool vm_options_parse(int argc, char **argv, struct vm_options *out, int *out_status)
 {
-    int letter;
-
     *out = (struct vm_options){.append = "", .cpus = 1, .memory_bytes = 512ull << 20};
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, "h", vm_table, NULL)) != -1) {
-        if (letter == VM_HELP) {
-            vm_help();
-            *out_status = TOOL_OK;
-            return false;
-        }
-        if (letter == '?') {
-            *out_status = tool_usage("vm", "there is no option '%s', or it lacks its value.",
-                                     argv[optind - 1]);
-            return false;
-        }
-        *out_status = vm_take(letter, optarg, out);
-        if (*out_status != TOOL_OK) {
-            return false;
-        }
-    }
-    if (optind < argc) {
-        *out_status = tool_usage("vm", "what is '%s'?", argv[optind]);
+    if (!tool_options("vm", argc, argv, vm_table, vm_help, vm_take, out, out_status)) {
         return false;
     }
     if (out->kernel == NULL) {

@@ -13,6 +13,7 @@
 
 struct top {
     struct vm_client client;
+    const char *path;
     double seconds; /* Between two looks. */
     bool plain;
     json_t *before;
@@ -92,9 +93,9 @@ static bool top_wait(const struct top *top)
     return getch() != 'q';
 }
 
-static int top_run(struct top *top, const char *path)
+static int top_run(struct top *top)
 {
-    if (!vm_client_open(&top->client, "top", path)) {
+    if (!vm_client_open(&top->client, "top", top->path)) {
         return TOOL_BROKEN;
     }
     top->before = vm_client_ask(&top->client, json_pack("{s:s}", "do", "status"));
@@ -126,6 +127,27 @@ static int top_run(struct top *top, const char *path)
     return TOOL_OK;
 }
 
+static int top_take(int letter, const char *text, void *context)
+{
+    struct top *top = context;
+    char *end;
+
+    switch (letter) {
+    case 'c':
+        top->path = text;
+        return TOOL_OK;
+    case 's':
+        top->seconds = strtod(text, &end);
+        if (end == text || *end != '\0' || !(top->seconds >= 0.1 && top->seconds <= 3600)) {
+            return tool_usage("top", "--seconds is from 0.1 to 3600, not '%s'.", text);
+        }
+        return TOOL_OK;
+    default:
+        top->plain = true;
+        return TOOL_OK;
+    }
+}
+
 int command_top(int argc, char **argv)
 {
     static const struct option table[] = {
@@ -136,32 +158,10 @@ int command_top(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct top top = {.seconds = 1, .plain = !isatty(STDOUT_FILENO)};
-    const char *path = NULL;
-    char *end;
-    int letter;
+    int status;
 
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-        switch (letter) {
-        case 'c':
-            path = optarg;
-            break;
-        case 's':
-            top.seconds = strtod(optarg, &end);
-            if (end == optarg || *end != '\0' || !(top.seconds >= 0.1 && top.seconds <= 3600)) {
-                return tool_usage("top", "--seconds is from 0.1 to 3600, not '%s'.", optarg);
-            }
-            break;
-        case 'p':
-            top.plain = true;
-            break;
-        case 'h':
-            top_help();
-            return TOOL_OK;
-        default:
-            return tool_usage("top", "there is no option '%s', or it lacks its value.",
-                              argv[optind - 1]);
-        }
+    if (!tool_options("top", argc, argv, table, top_help, top_take, &top, &status)) {
+        return status;
     }
-    return optind < argc ? tool_usage("top", "what is '%s'?", argv[optind]) : top_run(&top, path);
+    return top_run(&top);
 }
