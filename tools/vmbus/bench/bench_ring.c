@@ -119,6 +119,10 @@ static void ring_targets(struct bench *bench, uint32_t size, struct bench_series
                  sizes[size]);
         bench_at_most(bench, name, &ratio, 1.7);
     }
+    ratio = bench_ratio(&stream[TRANSPORT_ENDPOINT], &stream[TRANSPORT_ENDPOINT_BURST]);
+    snprintf(name, sizeof(name), "ring stream, %u bytes: bursts of endpoints, times one by one",
+             sizes[size]);
+    bench_figure(bench, name, "times", &ratio);
     ratio = bench_ratio(ours, &stream[TRANSPORT_BARE]);
     snprintf(name, sizeof(name), "ring stream, %u bytes: of bare copies", sizes[size]);
     bench_figure(bench, name, "times", &ratio);

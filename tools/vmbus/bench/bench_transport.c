@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <vmbus/endpoint.h>
 #include <vmbus/platform/atomic.h>
 #include <vmbus/ring.h>
 
@@ -63,6 +64,8 @@ struct transport {
     size_t bytes;
     VMB_CACHE_ALIGNED struct vmb_ring_tx tx;
     VMB_CACHE_ALIGNED struct vmb_ring_rx rx;
+    VMB_CACHE_ALIGNED struct vmb_endpoint sender;
+    VMB_CACHE_ALIGNED struct vmb_endpoint receiver;
     struct dpdk_channel dpdk_from, dpdk_to;
     dpdk_send dpdk_send;
     dpdk_receive dpdk_receive;
@@ -292,6 +295,130 @@ void transport_signals(const struct transport *self, uint64_t *out_signals, uint
 {
     *out_signals = self->tx.counters.signals_sent;
     *out_packets = self->tx.counters.packets;
+}
+
+/* --- Ours, between endpoints ------------------------------------------------------------------
+ */
+
+static void endpoint_doorbell(void *context)
+{
+    (void)context; /* Both look all the time. */
+}
+
+/* Behind the ring that is measured there is the one that no packet goes through. */
+static struct transport *endpoint_make(void)
+{
+    struct transport *self = transport_new();
+    uint8_t *back;
+
+    bench_shared_free(self->ring, self->bytes);
+    self->bytes += VMB_RING_MAPPING_BYTES(VMB_RING_MIN_BYTES);
+    self->ring = bench_shared(self->bytes);
+    back = self->ring + VMB_RING_MAPPING_BYTES(self->data_bytes);
+    vmb_ring_format(self->ring);
+    vmb_ring_format(back);
+    if (vmb_endpoint_init(
+            &self->sender,
+            &(struct vmb_endpoint_rings){self->ring, back, self->data_bytes, VMB_RING_MIN_BYTES},
+            endpoint_doorbell, NULL) != VMB_OK ||
+        vmb_endpoint_init(
+            &self->receiver,
+            &(struct vmb_endpoint_rings){back, self->ring, VMB_RING_MIN_BYTES, self->data_bytes},
+            endpoint_doorbell, NULL) != VMB_OK) {
+        fprintf(stderr, "vmbus bench: no endpoints\n");
+        exit(3);
+    }
+    vmb_endpoint_mask(&self->receiver);
+    return self;
+}
+
+static void endpoint_send(struct transport *self, const uint8_t *payload, uint32_t bytes,
+                          uint64_t count)
+{
+    const struct vmb_slice slice = {.bytes = payload, .byte_count = bytes};
+    uint32_t batch = ours_batch(self, bytes), staged = 0;
+
+    while (count > 0) {
+        if (vmb_endpoint_stage(&self->sender, &slice, 1, 0, false) == VMB_OK) {
+            count--;
+            staged++;
+            if (staged < batch && count > 0) {
+                continue;
+            }
+        } else {
+            transport_wait();
+        }
+        vmb_endpoint_flush(&self->sender);
+        staged = 0;
+    }
+}
+
+static void endpoint_send_many(struct transport *self, const uint8_t *payload, uint32_t bytes,
+                               uint64_t count)
+{
+    uint32_t batch = ours_batch(self, bytes), sent;
+
+    for (uint32_t i = 0; i < batch; i++) {
+        packets_out[i].type = VMB_PACKET_IN_BAND;
+        slices_out[i] = (struct vmb_slice){.bytes = payload, .byte_count = bytes};
+    }
+    while (count > 0) {
+        if (vmb_endpoint_send_many(&self->sender, packets_out, slices_out,
+                                   count < batch ? (uint32_t)count : batch, &sent) != VMB_OK) {
+            transport_wait();
+        }
+        count -= sent;
+    }
+}
+
+static uint64_t endpoint_receive(struct transport *self, uint32_t bytes, uint64_t count, bool check)
+{
+    struct vmb_packet packet;
+    uint32_t unreturned = 0;
+    uint64_t sum = 0;
+
+    while (count > 0) {
+        if (vmb_endpoint_receive(&self->receiver, received, sizeof(received), &packet) == VMB_OK) {
+            sum += check ? transport_sum(received, packet.payload_bytes) : 0;
+            count--;
+            unreturned += bytes + 24;
+            if (unreturned < self->data_bytes / 8 && count > 0) {
+                continue;
+            }
+        } else {
+            transport_wait();
+        }
+        vmb_endpoint_release(&self->receiver);
+        unreturned = 0;
+    }
+    return sum;
+}
+
+static uint64_t endpoint_receive_many(struct transport *self, uint32_t bytes, uint64_t count,
+                                      bool check)
+{
+    uint32_t batch = ours_batch(self, bytes), taken, unreturned = 0;
+    uint64_t sum = 0;
+
+    while (count > 0) {
+        if (vmb_endpoint_receive_many(&self->receiver, received, sizeof(received), packets_in,
+                                      batch, &taken) == VMB_OK) {
+            count -= taken;
+            unreturned += taken * (bytes + 24);
+            for (uint32_t i = 0, at = 0; check && i < taken; i++) {
+                sum += transport_sum(received + at, packets_in[i].payload_bytes);
+                at += packets_in[i].payload_bytes;
+            }
+            if (unreturned < self->data_bytes / 8 && count > 0) {
+                continue;
+            }
+        } else {
+            transport_wait();
+        }
+        vmb_endpoint_release(&self->receiver);
+        unreturned = 0;
+    }
+    return sum;
 }
 
 /* --- Bare copies ------------------------------------------------------------------------------
@@ -565,6 +692,10 @@ const struct transport_kind transport_kinds[TRANSPORTS] = {
     {"libvmbus", false, ours_make, transport_free, ours_send, ours_receive},
     {"libvmbus, batched", false, ours_make, transport_free, ours_send_many, ours_receive_many},
     {"libvmbus, in place", false, ours_make, transport_free, ours_send_many, ours_receive_view},
+    {"libvmbus, endpoints one by one", false, endpoint_make, transport_free, endpoint_send,
+     endpoint_receive},
+    {"libvmbus, endpoints in bursts", false, endpoint_make, transport_free, endpoint_send_many,
+     endpoint_receive_many},
     {"bare copies", false, bare_make, transport_free, bare_send, bare_receive},
     {"DPDK", false, dpdk_make, transport_free, dpdk_send_all, dpdk_receive_all},
     {"Concurrency Kit (pointers)", true, ck_make, transport_free, ck_send, ck_receive},

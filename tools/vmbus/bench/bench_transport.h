@@ -30,11 +30,13 @@ struct transport_kind {
 };
 
 enum {
-    TRANSPORT_OURS,       /* Committed packet by packet. */
-    TRANSPORT_OURS_BATCH, /* In batches of 32 packets, or an eighth of the ring. */
-    TRANSPORT_OURS_VIEW,  /* And read in place: a word of each line. */
-    TRANSPORT_BARE,       /* The same bytes copied in and out, without any ring: a floor. */
-    TRANSPORT_DPDK,       /* librte_bus_vmbus, if it is installed. */
+    TRANSPORT_OURS,           /* Committed packet by packet. */
+    TRANSPORT_OURS_BATCH,     /* In batches of 32 packets, or an eighth of the ring. */
+    TRANSPORT_OURS_VIEW,      /* And read in place: a word of each line. */
+    TRANSPORT_ENDPOINT,       /* Between endpoints: staged and received one by one, in batches, */
+    TRANSPORT_ENDPOINT_BURST, /* and in bursts. */
+    TRANSPORT_BARE,           /* The same bytes copied in and out, without any ring: a floor. */
+    TRANSPORT_DPDK,           /* librte_bus_vmbus, if it is installed. */
     TRANSPORT_CK,  /* Concurrency Kit's ring of pointers, if it was there when we were built. */
     TRANSPORT_RTE, /* DPDK's ring of pointers, if librte_ring is installed. */
     TRANSPORTS
