@@ -300,14 +300,28 @@ static bool kill_search(int place, bool whole, struct kill *kill)
     return false;
 }
 
+/* What survives those may not survive the ones of larger scope, some of which end under TSO. */
+static bool kill_search_large(struct kill *kill)
+{
+    for (unsigned i = 0; scenario_table_large[i] != NULL; i++) {
+        bool complete;
+
+        if (goes_wrong(scenario_table_large[i], kill->model, true, &complete)) {
+            kill->scenario = scenario_table_large[i];
+            return true;
+        }
+    }
+    return false;
+}
+
 /* @place: only scenarios that reach it; -1: all of those that reach the statement. */
 static struct kill kill_any(int place)
 {
     struct kill kill = {.sure = true};
 
-    for (unsigned pass = 0; pass < 4; pass++) {
-        kill.model = models[pass % 2];
-        if (kill_search(place, pass >= 2, &kill)) {
+    for (unsigned pass = 0; pass < 6; pass++) {
+        kill.model = models[pass < 4 ? pass % 2 : 5 - pass];
+        if (pass < 4 ? kill_search(place, pass >= 2, &kill) : kill_search_large(&kill)) {
             break;
         }
     }

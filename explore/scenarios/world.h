@@ -160,12 +160,6 @@ uintptr_t world_take_flags(uint32_t first_relid, uint32_t vp);
 void world_runs_apart(void);
 void world_runner(void *argument);
 
-/*
- * For `prepare`: the runner may find a gate recalled by VP 0 itself, and must come again when VP 0
- * has made the channel due, not only when the borrower has left.
- */
-void world_due_ends_waits(void);
-
 /* For `prepare`: gates that world_runner() finds lent are lent to this VP; else to VP 0. */
 void world_lends_to(uint32_t vp);
 

@@ -23,7 +23,6 @@ struct world_state {
     uint32_t version;
     uint8_t *last_shared;
     bool runs_apart;
-    bool due_ends_waits; /* A runner that waits for a borrower is woken by what is due, too. */
     uint32_t borrower;   /* VP that gates are lent to, if VP 0 is run apart. */
     uint32_t run_limit;  /* Of handlers in one interrupt; 0: nobody counts. */
     bool no_runs_on_1;   /* VP 1 runs one handler after an interrupt, and no more. */

@@ -58,14 +58,6 @@ static void run_all(uint32_t vp)
 void world_makes_due(void)
 {
     (void)vmb_atomic_fetch_or(&world_signs.due, 1u, VMB_RELEASE);
-    if (world.due_ends_waits) {
-        (void)vmb_atomic_fetch_or(&world_signs.left[world.borrower][0], 1u, VMB_RELEASE);
-    }
-}
-
-void world_due_ends_waits(void)
-{
-    world.due_ends_waits = true;
 }
 
 void world_runs_apart(void)
