@@ -29,11 +29,11 @@ INSTRUCTIONS = [
     ("dispatch:64:8", "8 events of 64 channels", 390, None),
     ("dispatch:2047:255", "255 events of 2047 channels", 6700, None),
     ("dispatch:2047:2047", "2047 events", 43500, None),
-    ("ring:1", "a packet of 16 bytes, sent and received", 172, 180),
-    ("ring:32", "the same in batches of 32", 90, 95),
-    ("endpoint:one", "a packet of 16 bytes, from endpoint to endpoint", 210, None),
-    ("endpoint:staged", "the same, staged one by one in batches of 32", 137, None),
-    ("endpoint:burst", "the same in bursts of 32", 91, 95),
+    ("ring:1", "a packet of 16 bytes, sent and received", 180, 180),
+    ("ring:32", "the same in batches of 32", 92, 95),
+    ("endpoint:one", "a packet of 16 bytes, from endpoint to endpoint", 218, None),
+    ("endpoint:staged", "the same, staged one by one in batches of 32", 139, None),
+    ("endpoint:burst", "the same in bursts of 32", 93, 95),
 ]
 LOCKED = [
     ("dispatch:2047:0", "an idle interrupt, 2047 channels", 0.01, 0),

@@ -441,13 +441,15 @@ VMB_NODISCARD vmb_status vmb_ring_rx_next_many(struct vmb_ring_rx *rx, void *buf
                                                uint32_t *out_count);
 
 /**
- * Give the space of all packets that were advanced over back to the peer.
+ * Give the space of all packets that were advanced over back to the peer. Into each line of cache
+ * of it a word is written first, so that the peer, who is to write there next, need not take the
+ * line away from us: the mapping must be writable, as for the read index.
  *
  * @retval true   Signal the peer now: it waits for space and has it.
  * @retval false  No signal: nothing to give back, or nobody waits for it, or the peer broke the
  *                ring (then the next peek says so).
  *
- * Context: isr-ok; one caller per half. Bounded: two loads, a full fence.
+ * Context: isr-ok; one caller per half. Bounded: a store for each line, two loads, a full fence.
  */
 VMB_NODISCARD bool vmb_ring_rx_commit(struct vmb_ring_rx *rx);
 

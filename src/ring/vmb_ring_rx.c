@@ -8,6 +8,9 @@
  */
 #include "ring/vmb_ring_memory.h"
 
+/* A line of cache; where lines are longer, some get more than one of what one would do for. */
+#define LINE_BYTES 64u
+
 /* The peer has done what no peer may: nothing more is read and nothing given back. */
 VMBI_RING_COLD static vmb_status ring_rx_break(struct vmb_ring_rx *rx)
 {
@@ -462,8 +465,33 @@ VMBI_RING_COLD static bool ring_rx_wakes(struct vmb_ring_rx *rx, uint32_t wanted
     return wakes;
 }
 
+VMB_INLINE void ring_rx_own_lines(uint8_t VMB_SHARED *data, uint64_t from, uint64_t end)
+{
+    for (from = (from + LINE_BYTES - 1u) & ~(uint64_t)(LINE_BYTES - 1u); from < end;
+         from += LINE_BYTES) {
+        vmbi_shm_zero(data + from, 4u);
+    }
+}
+
+/*
+ * Write a word into each line of cache whose beginning has been read. Of a line that both sides
+ * have, the producer asks for the right to write only when it writes, and a stream waits for one
+ * such answer after the other; lines that it has lost it asks for many at a time. Nobody reads
+ * these words: they are ours until the index is published, and the producer's from then on.
+ */
+VMB_INLINE void ring_rx_own(uint8_t VMB_SHARED *data, uint32_t before, uint32_t now,
+                            uint32_t data_bytes)
+{
+    if (VMB_UNLIKELY(now < before)) {
+        ring_rx_own_lines(data, before, data_bytes);
+        before = 0;
+    }
+    ring_rx_own_lines(data, before, now);
+}
+
 bool vmb_ring_rx_commit(struct vmb_ring_rx *rx)
 {
+    uint8_t VMB_SHARED *control = rx->control;
     uint32_t before = rx->published_offset;
     uint32_t now = rx->read_offset;
     uint32_t wanted;
@@ -472,11 +500,12 @@ bool vmb_ring_rx_commit(struct vmb_ring_rx *rx)
         return false;
     }
     rx->published_offset = now;
+    ring_rx_own(vmbi_ring_data(control, 0), before, now, rx->data_bytes);
     /*
      * Release: pairs with the acquire load of the read index in the producer's refresh. We have
-     * copied what we wanted before it overwrites it.
+     * copied what we wanted, and written what we write there, before it overwrites it.
      */
-    vmbi_shm_store(rx->control, VMB_RING_READ_OFFSET, now, VMB_RELEASE);
+    vmbi_shm_store(control, VMB_RING_READ_OFFSET, now, VMB_RELEASE);
     /*
      * Publish the space before looking for somebody who waits for it. Pairs with the producer's
      * fence in vmb_ring_tx_wait_space(), which says what it waits for before it looks at the space
@@ -484,7 +513,7 @@ bool vmb_ring_rx_commit(struct vmb_ring_rx *rx)
      * with the fence in vmb_ring_tx_commit().
      */
     vmb_atomic_fence(VMB_SEQ_CST);
-    wanted = vmbi_shm_load(rx->control, VMB_RING_PENDING_SEND_BYTES, VMB_RELAXED);
+    wanted = vmbi_shm_load(control, VMB_RING_PENDING_SEND_BYTES, VMB_RELAXED);
     if (VMB_UNLIKELY(wanted != 0 || !rx->announces)) {
         return ring_rx_wakes(rx, wanted, vmbi_ring_distance(before, now, rx->data_bytes));
     }

@@ -407,6 +407,7 @@ vmb_status vmb_ring_tx_finish(struct vmb_ring_tx *tx, const struct vmb_ring_spac
 
 bool vmb_ring_tx_commit(struct vmb_ring_tx *tx)
 {
+    uint8_t VMB_SHARED *control = tx->control;
     uint32_t batch_start = tx->published_offset;
     uint32_t read_offset;
 
@@ -418,7 +419,7 @@ bool vmb_ring_tx_commit(struct vmb_ring_tx *tx)
      * Release: pairs with the acquire load of the write index in the consumer's refresh. Who sees
      * the index sees the packets before it.
      */
-    vmbi_shm_store(tx->control, VMB_RING_WRITE_OFFSET, tx->staged_offset, VMB_RELEASE);
+    vmbi_shm_store(control, VMB_RING_WRITE_OFFSET, tx->staged_offset, VMB_RELEASE);
     /*
      * Publish the packets before looking whether anybody sleeps. Pairs with the consumer's fence
      * in vmb_ring_rx_unmask(), and with that of vmb_ring_rx_commit() for a consumer that never
@@ -426,7 +427,7 @@ bool vmb_ring_tx_commit(struct vmb_ring_tx *tx)
      * Otherwise both could miss each other.
      */
     vmb_atomic_fence(VMB_SEQ_CST);
-    if (vmbi_shm_load(tx->control, VMB_RING_INTERRUPT_MASK, VMB_RELAXED) != 0) {
+    if (vmbi_shm_load(control, VMB_RING_INTERRUPT_MASK, VMB_RELAXED) != 0) {
         tx->counters.signals_spared++;
         return false;
     }
@@ -434,7 +435,7 @@ bool vmb_ring_tx_commit(struct vmb_ring_tx *tx)
      * It sleeps only if it has read all that there was before this batch: not the last packet, but
      * the whole batch, which it saw begin or saw not at all.
      */
-    read_offset = vmbi_shm_load(tx->control, VMB_RING_READ_OFFSET, VMB_RELAXED);
+    read_offset = vmbi_shm_load(control, VMB_RING_READ_OFFSET, VMB_RELAXED);
     if (read_offset == batch_start) {
         tx->counters.signals_sent++;
         return true;
