@@ -536,6 +536,34 @@ struct vmb_channel *rig_open(struct rig *rig, uint32_t relid, enum vmb_notify no
     return channel;
 }
 
+struct vmb_channel *rig_open_on(struct rig *rig, uint32_t relid, uint32_t vp,
+                                enum vmb_notify notify)
+{
+    struct vmb_channel *channel = vmb_guest_relid2channel(rig->guest, relid);
+    struct vmb_channel_open_options options = {.struct_bytes = sizeof(options)};
+
+    options.driver = rig_driver(notify);
+    options.device = rig;
+    options.target_vp = vp;
+    assert_int_equal(vmb_channel_open(channel, &options), VMB_OK);
+    (void)rig_answer_gpadl(rig, 0);
+    rig_answer_open(rig, 0);
+    while (vmb_guest_run(rig->guest, vp, 100)) {
+    }
+    rig->event_count = 0;
+    return channel;
+}
+
+void rig_answer_modify(struct rig *rig, uint32_t status)
+{
+    const struct vmb_message *modify = rig_next(rig, VMB_MSG_MODIFY_CHANNEL);
+    struct vmb_message answer = {.number = VMB_MSG_MODIFY_CHANNEL_RESPONSE};
+
+    answer.u.modify_channel_response.relid = modify->u.modify_channel.relid;
+    answer.u.modify_channel_response.status = status;
+    rig_say(rig, &answer);
+}
+
 void rig_answer_teardown(struct rig *rig)
 {
     const struct vmb_message *teardown = rig_next(rig, VMB_MSG_GPADL_TEARDOWN);

@@ -115,6 +115,10 @@ vmb_status rig_open_begin(struct rig *rig, struct vmb_channel *channel, enum vmb
 uint32_t rig_answer_gpadl(struct rig *rig, uint32_t status);
 void rig_answer_open(struct rig *rig, uint32_t status);
 struct vmb_channel *rig_open(struct rig *rig, uint32_t relid, enum vmb_notify notify);
+/* Open on a VP, and let everything run that this has raised. */
+struct vmb_channel *rig_open_on(struct rig *rig, uint32_t relid, uint32_t vp,
+                                enum vmb_notify notify);
+void rig_answer_modify(struct rig *rig, uint32_t status);
 void rig_answer_teardown(struct rig *rig);
 
 /* Set an event flag on a VP as the hypervisor does, and interrupt. Returns the work left. */

@@ -54,35 +54,7 @@ static void stop_told(void *context, uint32_t vp, vmb_status status)
     stop_status = status;
 }
 
-static struct vmb_channel *open_on(uint32_t relid, uint32_t vp, enum vmb_notify notify)
-{
-    struct vmb_channel *channel = vmb_guest_relid2channel(rig.guest, relid);
-    struct vmb_channel_open_options options = {.struct_bytes = sizeof(options)};
-
-    options.driver = rig_driver(notify);
-    options.device = &rig;
-    options.target_vp = vp;
-    assert_int_equal(vmb_channel_open(channel, &options), VMB_OK);
-    (void)rig_answer_gpadl(&rig, 0);
-    rig_answer_open(&rig, 0);
-    while (vmb_guest_run(rig.guest, vp, 100)) {
-    }
-    rig.event_count = 0;
-    return channel;
-}
-
-static void answer_modify(uint32_t status)
-{
-    const struct vmb_message *modify = rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
-    struct vmb_message answer = {.number = VMB_MSG_MODIFY_CHANNEL_RESPONSE};
-
-    answer.u.modify_channel_response.relid = modify->u.modify_channel.relid;
-    answer.u.modify_channel_response.status = status;
-    rig_say(&rig, &answer);
-}
-
-/* ---- Hosts that do not answer ------------------------------------------------------------------
- */
+/* ---- Hosts that do not answer ----------------------------------------------------------------- */
 
 /* Moved by the user, and done as far as the guest is concerned: the host may not have seen it. */
 static void a_move_from_before_the_stop_is_waited_for_too(void **state)
@@ -91,7 +63,7 @@ static void a_move_from_before_the_stop_is_waited_for_too(void **state)
 
     (void)state;
     restart_at(VMB_VERSION_5_2);
-    channel = open_on(1, 2, VMB_NOTIFY_DIRECT);
+    channel = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_channel_set_target_vp(channel, 3, NULL, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     assert_int_equal(vmb_channel_target_vp(channel), 3);
@@ -111,8 +83,8 @@ static void a_fence_needs_no_channel_that_has_moved(void **state)
 {
     (void)state;
     restart_at(VMB_VERSION_4_1);
-    (void)open_on(1, 2, VMB_NOTIFY_DIRECT);
-    (void)open_on(2, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 2, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
@@ -133,7 +105,7 @@ static void a_fence_that_is_never_answered_is_sent_again(void **state)
 {
     (void)state;
     restart_at(VMB_VERSION_5_2);
-    (void)open_on(1, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     (void)rig_next(&rig, VMB_MSG_GPADL_HEADER);
@@ -164,7 +136,7 @@ static void move_told(void *context, struct vmb_channel *channel, vmb_status sta
 /* Channel 1 on VP 2, asked to VP 3, and no answer. */
 static struct vmb_channel *in_doubt(void)
 {
-    struct vmb_channel *channel = open_on(1, 2, VMB_NOTIFY_DIRECT);
+    struct vmb_channel *channel = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
 
     moves_told = 0;
     assert_int_equal(vmb_channel_set_target_vp(channel, 3, move_told, NULL), VMB_OK);
@@ -194,7 +166,7 @@ static void a_late_answer_ends_the_doubt(void **state)
     assert_int_equal(moves_told, 1); /* Told once. */
     assert_int_equal(vmb_channel_target_vp(channel), 3);
     assert_int_equal(vmb_channel_set_target_vp(channel, 1, move_told, NULL), VMB_OK);
-    answer_modify(0);
+    rig_answer_modify(&rig, 0);
     assert_int_equal(moves_told, 2);
     assert_int_equal(vmb_channel_target_vp(channel), 1);
 
@@ -204,7 +176,7 @@ static void a_late_answer_ends_the_doubt(void **state)
     modify_response(1, VMB_NTSTATUS_FAILURE);
     assert_int_equal(vmb_channel_target_vp(channel), 1);
     assert_int_equal(vmb_channel_set_target_vp(channel, 3, move_told, NULL), VMB_OK);
-    answer_modify(0);
+    rig_answer_modify(&rig, 0);
 }
 
 static void neither_vp_of_a_doubt_can_be_stopped(void **state)
@@ -228,9 +200,9 @@ static void neither_vp_of_a_doubt_can_be_stopped(void **state)
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 3, stop_told, NULL), VMB_OK);
     rig_poll(&rig);
     assert_int_equal(stop_status, VMB_OK);
-    channel = open_on(1, 2, VMB_NOTIFY_DIRECT);
+    channel = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_channel_set_target_vp(channel, 1, NULL, NULL), VMB_OK);
-    answer_modify(0);
+    rig_answer_modify(&rig, 0);
     assert_int_equal(vmb_channel_target_vp(channel), 1);
 }
 

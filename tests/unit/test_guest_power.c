@@ -54,49 +54,22 @@ static void stop_told(void *context, uint32_t vp, vmb_status status)
     stop_status = status;
 }
 
-static struct vmb_channel *open_on(uint32_t relid, uint32_t vp, enum vmb_notify notify)
-{
-    struct vmb_channel *channel = vmb_guest_relid2channel(rig.guest, relid);
-    struct vmb_channel_open_options options = {.struct_bytes = sizeof(options)};
-
-    options.driver = rig_driver(notify);
-    options.device = &rig;
-    options.target_vp = vp;
-    assert_int_equal(vmb_channel_open(channel, &options), VMB_OK);
-    (void)rig_answer_gpadl(&rig, 0);
-    rig_answer_open(&rig, 0);
-    while (vmb_guest_run(rig.guest, vp, 100)) {
-    }
-    rig.event_count = 0;
-    return channel;
-}
-
-static void answer_modify(uint32_t status)
-{
-    const struct vmb_message *modify = rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
-    struct vmb_message answer = {.number = VMB_MSG_MODIFY_CHANNEL_RESPONSE};
-
-    answer.u.modify_channel_response.relid = modify->u.modify_channel.relid;
-    answer.u.modify_channel_response.status = status;
-    rig_say(&rig, &answer);
-}
-
 /* ---- VPs -------------------------------------------------------------------------------------
  */
 
 static void channels_move_away_before_a_vp_stops(void **state)
 {
-    struct vmb_channel *channel = open_on(1, 2, VMB_NOTIFY_DIRECT);
+    struct vmb_channel *channel = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
 
     (void)state;
-    (void)open_on(2, 2, VMB_NOTIFY_DIRECT);
-    (void)open_on(3, 1, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 2, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 3, 1, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 3, stop_told, NULL), VMB_ERR_BUSY);
     assert_int_equal(vmb_guest_vp_stopped(rig.guest, 2), VMB_ERR_WRONG_STATE);
-    answer_modify(0);
+    rig_answer_modify(&rig, 0);
     assert_int_equal(stop_count, 0);
-    answer_modify(0);
+    rig_answer_modify(&rig, 0);
     assert_int_equal(stop_count, 1);
     assert_int_equal(stop_status, VMB_OK);
     assert_int_not_equal(vmb_channel_target_vp(channel), 2);
@@ -114,12 +87,12 @@ static void flags_left_on_a_stopped_vp_are_not_lost(void **state)
     uint8_t *flags = vmb_hv_event_flags(rig.event_pages + 2 * VMB_PAGE_BYTES, 2);
 
     (void)state;
-    (void)open_on(1, 2, VMB_NOTIFY_DIRECT);
-    (void)open_on(2, 2, VMB_NOTIFY_DEFERRED);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 2, 2, VMB_NOTIFY_DEFERRED);
     rig.event_count = 0;
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
-    answer_modify(0);
-    answer_modify(0);
+    rig_answer_modify(&rig, 0);
+    rig_answer_modify(&rig, 0);
     assert_int_equal(stop_count, 1);
     flags[0] = 1u << 1 | 1u << 2; /* Set before the host had moved; its interrupt never came. */
     assert_int_equal(vmb_guest_vp_stopped(rig.guest, 2), VMB_OK);
@@ -130,11 +103,11 @@ static void flags_left_on_a_stopped_vp_are_not_lost(void **state)
 
 static void a_refused_move_keeps_the_vp_in_service(void **state)
 {
-    struct vmb_channel *channel = open_on(1, 2, VMB_NOTIFY_DIRECT);
+    struct vmb_channel *channel = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
 
     (void)state;
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
-    answer_modify(VMB_NTSTATUS_FAILURE);
+    rig_answer_modify(&rig, VMB_NTSTATUS_FAILURE);
     assert_int_equal(stop_count, 1);
     assert_int_equal(stop_status, VMB_ERR_REFUSED);
     assert_int_equal(vmb_channel_target_vp(channel), 2);
@@ -144,7 +117,7 @@ static void a_refused_move_keeps_the_vp_in_service(void **state)
 static void a_move_that_is_never_answered_keeps_the_vp_in_service(void **state)
 {
     (void)state;
-    (void)open_on(1, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
     rig_pass(&rig, 11000000000u);
     assert_int_equal(stop_count, 1);
@@ -155,7 +128,7 @@ static void before_5_3_a_later_answer_shows_that_the_moves_are_done(void **state
 {
     (void)state;
     restart_at(VMB_VERSION_5_2);
-    (void)open_on(1, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     assert_int_equal(stop_count, 0);
@@ -174,7 +147,7 @@ static void before_5_3_a_move_of_before_the_stop_is_fenced_too(void **state)
     (void)state;
     restart_at(VMB_VERSION_4_1);
     rig.let_go_at_once = true;
-    channel = open_on(1, 2, VMB_NOTIFY_DIRECT);
+    channel = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_channel_set_target_vp(channel, 0, NULL, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
@@ -192,7 +165,7 @@ static void a_refused_fence_is_an_answer_too(void **state)
 {
     (void)state;
     restart_at(VMB_VERSION_4_1);
-    (void)open_on(1, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     (void)rig_answer_gpadl(&rig, 1);
@@ -207,7 +180,7 @@ static void a_rescind_during_the_fence_is_let_go_when_the_fence_is_down(void **s
     (void)state;
     restart_at(VMB_VERSION_4_1);
     rig.let_go_at_once = true;
-    (void)open_on(1, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     handle = rig_next(&rig, VMB_MSG_GPADL_HEADER)->u.gpadl_header.gpadl;
@@ -225,7 +198,7 @@ static void below_4_1_a_vp_with_channels_stays(void **state)
 {
     (void)state;
     restart_at(VMB_VERSION_4_0);
-    (void)open_on(1, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_ERR_VERSION);
     assert_int_equal(vmb_guest_vp_stop(rig.guest, 3, stop_told, NULL), VMB_OK); /* An idle one. */
     rig_poll(&rig);
@@ -240,11 +213,11 @@ static void the_vp_of_messages_stays_while_connected(void **state)
 
 static void a_stop_survives_close_rescind_and_opens_in_between(void **state)
 {
-    struct vmb_channel *closing = open_on(1, 2, VMB_NOTIFY_DIRECT);
+    struct vmb_channel *closing = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     struct vmb_channel_open_options options = {.struct_bytes = sizeof(options)};
 
     (void)state;
-    (void)open_on(2, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 2, 2, VMB_NOTIFY_DIRECT);
     options.driver = rig_driver(VMB_NOTIFY_DIRECT);
     options.device = &rig;
     options.target_vp = 2;
@@ -305,7 +278,7 @@ static void offer_again(uint32_t old, uint32_t relid)
 
 static void after_a_sleep_devices_have_new_relids(void **state)
 {
-    struct vmb_channel *second = open_on(2, 1, VMB_NOTIFY_DIRECT);
+    struct vmb_channel *second = rig_open_on(&rig, 2, 1, VMB_NOTIFY_DIRECT);
 
     (void)state;
     suspend_now();
@@ -329,7 +302,7 @@ static void after_a_sleep_devices_have_new_relids(void **state)
     assert_int_equal(rig.rescinded_count, 2);
     assert_int_equal(vmb_channel_let_go(rig.rescinded), VMB_OK);
     rig_no_more(&rig);
-    (void)open_on(40, 1, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 40, 1, VMB_NOTIFY_DIRECT);
     (void)rig_event(&rig, 3, 40);
     assert_int_equal(rig.event_count, 1);
 }
@@ -443,7 +416,7 @@ static void sleep_in_the_middle_of_everything(void **state)
 {
     (void)state;
     rig.let_go_at_once = true;
-    (void)open_on(1, 2, VMB_NOTIFY_DEFERRED);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DEFERRED);
     assert_int_equal(rig_open_begin(&rig, rig.offered[1], VMB_NOTIFY_DIRECT), VMB_OK);
     rig_poll(&rig);
     assert_int_equal(vmb_channel_set_target_vp(rig.offered[0], 1, rig_done, &rig), VMB_OK);
@@ -460,7 +433,7 @@ static void sleep_in_the_middle_of_everything(void **state)
     offer_again(1, 8);
     rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_ALL_OFFERS_DELIVERED});
     assert_int_equal(rig.resumed_count, 2);
-    (void)open_on(8, 2, VMB_NOTIFY_DEFERRED);
+    (void)rig_open_on(&rig, 8, 2, VMB_NOTIFY_DEFERRED);
 }
 
 /* ---- Crash -----------------------------------------------------------------------------------
@@ -480,7 +453,7 @@ static void put(uint32_t vp, uint32_t number)
 static void a_crashed_kernel_leaves_the_bus(void **state)
 {
     (void)state;
-    (void)open_on(1, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(rig_open_begin(&rig, rig.offered[1], VMB_NOTIFY_DIRECT), VMB_OK);
     rig_poll(&rig); /* And here it crashes. */
     rig.posted_count = rig.posted_read = 0;
@@ -535,10 +508,10 @@ static void channels_spread_over_vps_and_nodes(void **state)
 
     (void)state;
     assert_int_equal(vmb_guest_choose_vp(rig.guest, next, NULL, NULL, 0), 0);
-    (void)open_on(1, 0, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 0, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_choose_vp(rig.guest, next, NULL, NULL, 0), 1);
     assert_int_equal(vmb_guest_choose_vp(rig.guest, next, node_of, NULL, 1), 2);
-    (void)open_on(2, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 2, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_guest_choose_vp(rig.guest, next, node_of, NULL, 1), 3);
 }
 
@@ -547,10 +520,10 @@ static void sub_channels_of_a_device_get_different_vps(void **state)
     struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
 
     (void)state;
-    (void)open_on(1, 1, VMB_NOTIFY_DIRECT);
-    (void)open_on(2, 0, VMB_NOTIFY_DIRECT);
-    (void)open_on(3, 2, VMB_NOTIFY_DIRECT);
-    (void)open_on(4, 3, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 1, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 2, 0, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 3, 2, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 4, 3, VMB_NOTIFY_DIRECT);
     offer.u.offer = *vmb_channel_offer(rig.offered[0]);
     offer.u.offer.relid = 60;
     offer.u.offer.subchannel_index = 1;
@@ -563,17 +536,17 @@ static void busy_vps_give_to_idle_ones(void **state)
     uint32_t turn;
 
     (void)state;
-    (void)open_on(1, 1, VMB_NOTIFY_DIRECT);
-    (void)open_on(2, 1, VMB_NOTIFY_DIRECT);
-    (void)open_on(3, 1, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 1, 1, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 2, 1, VMB_NOTIFY_DIRECT);
+    (void)rig_open_on(&rig, 3, 1, VMB_NOTIFY_DIRECT);
     (void)vmb_guest_rebalance(rig.guest, NULL, NULL, 0); /* Forget what opening cost. */
     for (turn = 0; turn < 100; turn++) {
         (void)rig_event(&rig, 1, 1);
         (void)rig_event(&rig, 1, turn % 2 == 0 ? 2 : 3);
     }
     assert_int_equal(vmb_guest_rebalance(rig.guest, NULL, NULL, 10), 2);
-    answer_modify(0);
-    answer_modify(0);
+    rig_answer_modify(&rig, 0);
+    rig_answer_modify(&rig, 0);
     assert_int_equal(vmb_channel_target_vp(rig.offered[0]), 0); /* The busiest, to an idle one. */
     /* Nothing happened since: nothing moves. */
     assert_int_equal(vmb_guest_rebalance(rig.guest, NULL, NULL, 10), 0);
@@ -620,7 +593,7 @@ static void a_channel_that_hangs_is_found_and_mended(void **state)
 {
     (void)state;
     rig.in_event = read_all;
-    (void)open_on(2, 1, VMB_NOTIFY_DEFERRED);
+    (void)rig_open_on(&rig, 2, 1, VMB_NOTIFY_DEFERRED);
     assert_int_equal(vmb_guest_check_stuck(rig.guest, false, stuck_told, NULL), 0);
     packet_without_signal();
     assert_int_equal(vmb_guest_check_stuck(rig.guest, false, stuck_told, NULL), 0); /* Just come. */
@@ -639,7 +612,7 @@ static void a_port_that_forgets_to_run_is_told_apart(void **state)
 {
     (void)state;
     rig.in_event = read_all;
-    (void)open_on(2, 1, VMB_NOTIFY_DEFERRED);
+    (void)rig_open_on(&rig, 2, 1, VMB_NOTIFY_DEFERRED);
     packet_without_signal();
     (void)rig_event(&rig, 1, 2);
     (void)vmb_guest_check_stuck(rig.guest, false, stuck_told, NULL);
