@@ -54,7 +54,7 @@ static void stop_told(void *context, uint32_t vp, vmb_status status)
     stop_status = status;
 }
 
-/* ---- Hosts that do not answer ----------------------------------------------------------------- */
+/* ---- Hosts that do not answer --------------------------------------------------------------- */
 
 /* Moved by the user, and done as far as the guest is concerned: the host may not have seen it. */
 static void a_move_from_before_the_stop_is_waited_for_too(void **state)

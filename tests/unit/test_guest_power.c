@@ -54,8 +54,7 @@ static void stop_told(void *context, uint32_t vp, vmb_status status)
     stop_status = status;
 }
 
-/* ---- VPs -------------------------------------------------------------------------------------
- */
+/* ---- VPs ------------------------------------------------------------------------------------- */
 
 static void channels_move_away_before_a_vp_stops(void **state)
 {
