@@ -38,6 +38,7 @@ static void check(void)
 {
     world_expect_seen(&disk);
     world_expect_accounted();
+    world_expect_no_stray();
 }
 
 const struct xpl_scenario scenario_loan_recalled = {

@@ -33,6 +33,7 @@
     X(legacy_page) \
     X(loan_closed) \
     X(loan_later) \
+    X(loan_left_due) \
     X(kick) \
     X(loan_moves) \
     X(loan_recalled) \

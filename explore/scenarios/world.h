@@ -184,6 +184,8 @@ void world_expect_released(uint32_t relid);
 
 /* Every flag that was set has been counted as exactly one thing, if no VP has more to do. */
 void world_expect_accounted(void);
+/* None of them as an event of a closed channel: for scenarios in which none is closed. */
+void world_expect_no_stray(void);
 
 #define WORLD_VP(number)                                                                           \
     {                                                                                              \

@@ -134,6 +134,20 @@ void world_expect_accounted(void)
     }
 }
 
+void world_expect_no_stray(void)
+{
+    for (uint32_t vp = 0; vp < WORLD_VPS; vp++) {
+        struct vmb_vp_counters counters;
+
+        if (vmb_guest_vp_counters(world_guest, vp, &counters) != VMB_OK) {
+            xpl_fail("no counters");
+        }
+        xpl_expect(counters.stray_closed == 0,
+                   "VP %u: %u events of closed channels, and none was closed", vp,
+                   (unsigned)counters.stray_closed);
+    }
+}
+
 /* The rings of a channel: control and data page of each, first the one to the host. */
 void world_ring(struct world_device *device)
 {

@@ -35,6 +35,9 @@ VMB_BEGIN_DECLS
 /** A bus as its guest sees it. Opaque; lives in the memory given to vmb_guest_init(). */
 struct vmb_guest;
 
+/** One of its VPs, as that VP's interrupt sees it: see vmb_guest_vp_handle(). Opaque. */
+struct vmb_guest_vp;
+
 /** Who gets to see memory that is given to a channel's device; see <vmbus/paravisor.h>. */
 enum vmb_exposure {
     /** The host: in a confidential VM the pages must be host-visible and hold no secret. */
@@ -168,10 +171,10 @@ enum vmb_guest_work {
 
 /** Counters of one VP; they only grow. */
 struct vmb_vp_counters {
-    uint64_t interrupts;     /**< Calls of vmb_guest_on_interrupt(). */
+    uint64_t interrupts;     /**< Calls of vmb_guest_on_interrupt(), by handle or not. */
     uint64_t events;         /**< Bits taken from the event flags: the sum of the next five. */
     uint64_t started;        /**< Started a handler, or put a channel on the ready list. */
-    uint64_t coalesced;      /**< Found the channel's handler running or already due. */
+    uint64_t coalesced;      /**< The channel's handler is running, due, or has answered it. */
     uint64_t stray_unmapped; /**< No channel has that relid. */
     uint64_t stray_closed;   /**< The channel is not open. */
     uint64_t legacy;         /**< Flag 0 of a host older than 2.4: "look at the interrupt page". */
@@ -264,6 +267,28 @@ VMB_NODISCARD vmb_status vmb_guest_vp_start(struct vmb_guest *guest, uint32_t vp
  * Bounded by the bits that are set; allocates nothing, takes no lock.
  */
 uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp);
+
+/**
+ * A VP, to be kept where its interrupt finds it at once: in what your kernel has for each CPU.
+ *
+ * @return What vmb_guest_vp_on_interrupt() takes, the same from vmb_guest_init() to
+ *         vmb_guest_deinit(), whether the VP has been started or not; NULL if @p vp is vp_count or
+ *         higher.
+ *
+ * Context: any.
+ */
+struct vmb_guest_vp *vmb_guest_vp_handle(struct vmb_guest *guest, uint32_t vp);
+
+/**
+ * The same as vmb_guest_on_interrupt(), where the handle has been fetched before: most interrupts
+ * of an idle VP cost a dozen instructions, and finding the VP by its number half as many again.
+ *
+ * @return As vmb_guest_on_interrupt().
+ *
+ * Context: isr-ok; all VPs at once, concurrently with everything else; never nested on one VP, nor
+ * beside vmb_guest_on_interrupt() of the same one.
+ */
+uint32_t vmb_guest_vp_on_interrupt(struct vmb_guest_vp *vp);
 
 /**
  * Run the handlers of channels that are ready on VP @p vp (VMB_NOTIFY_DEFERRED).

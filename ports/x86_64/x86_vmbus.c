@@ -19,6 +19,7 @@ enum {
 /* What each CPU brings along. Flags are set by any CPU and taken by the owner. */
 struct vmbus_cpu {
     struct x86_synic synic;
+    struct vmb_guest_vp *vp; /* Of its interrupts. */
     bool has_pages;
     bool run_due; /* vmb_guest_run() has work. */
     bool running; /* Inside it. */
@@ -156,7 +157,7 @@ static void vmbus_on_interrupt(void *context)
 
     (void)context;
     if (self->synic.online) { /* One may still have been on its way when the SINT was masked. */
-        work = vmb_guest_on_interrupt(vmbus_guest, self->synic.vp_index);
+        work = vmb_guest_vp_on_interrupt(self->vp);
     }
     if ((work & VMB_GUEST_WORK_POLL) != 0) {
         x86_vmbus_wake();
@@ -312,6 +313,7 @@ vmb_status x86_vmbus_start(const struct vmb_guest_events *events, struct vmb_gue
     for (i = 0; status == VMB_OK && i < x86_smp_online(); i++) {
         struct x86_synic *synic = &vmbus_cpus[i].synic;
 
+        vmbus_cpus[i].vp = vmb_guest_vp_handle(vmbus_guest, synic->vp_index);
         /* The guest knows the VP before its interrupt can come. */
         status = vmb_guest_vp_start(vmbus_guest, synic->vp_index, synic->messages, synic->events);
         if (status == VMB_OK) {

@@ -139,6 +139,14 @@ VMB_INLINE bool vmbi_gate_closed(vmb_atomic_u32 *gate)
     return (vmb_atomic_load(gate, VMB_RELAXED) & VMBI_GATE_OPEN) == 0;
 }
 
+/* Whether it was closed before anybody took the event that is PENDING. For those who count. */
+VMB_INLINE bool vmbi_gate_closed_unanswered(vmb_atomic_u32 *gate)
+{
+    const uint32_t both = VMBI_GATE_OPEN | VMBI_GATE_PENDING;
+
+    return (vmb_atomic_load(gate, VMB_RELAXED) & both) == VMBI_GATE_PENDING;
+}
+
 /* The opener gives up: nothing ran, nothing is owed. */
 VMB_INLINE void vmbi_gate_abandon(vmb_atomic_u32 *gate)
 {

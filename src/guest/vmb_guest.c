@@ -52,7 +52,7 @@ static size_t guest_round(size_t bytes)
 static size_t guest_bytes(const struct vmb_guest_options *options)
 {
     return guest_round(sizeof(struct vmb_guest)) +
-           guest_round(sizeof(struct guest_vp)) * options->vp_count +
+           guest_round(sizeof(struct vmb_guest_vp)) * options->vp_count +
            guest_round(sizeof(struct vmb_channel)) * options->channel_limit +
            guest_round(sizeof(uint32_t) * 2u * options->vp_count);
 }
@@ -80,8 +80,12 @@ static void guest_lay_out(struct vmb_guest *guest)
     uint8_t *at = (uint8_t *)guest + guest_round(sizeof(*guest));
     uint32_t index;
 
-    guest->vps = (struct guest_vp *)(void *)at;
-    at += guest_round(sizeof(struct guest_vp)) * guest->options.vp_count;
+    guest->vps = (struct vmb_guest_vp *)(void *)at;
+    for (index = 0; index < guest->options.vp_count; index++) {
+        guest->vps[index].guest = guest;
+        guest->vps[index].index = index;
+    }
+    at += guest_round(sizeof(struct vmb_guest_vp)) * guest->options.vp_count;
     guest->channel_memory = (struct vmb_channel *)(void *)at;
     at += guest_round(sizeof(struct vmb_channel)) * guest->options.channel_limit;
     guest->grace.noted = (uint32_t *)(void *)at;
@@ -127,8 +131,7 @@ vmb_status vmb_guest_init(void *memory, size_t memory_bytes,
         guest->options.features &= ~VMB_FEATURE_HOST_MONITOR_PAGES;
     }
     guest_lay_out(guest);
-    vmb_atomic_store(&guest->scan_words, (uintptr_t)1,
-                     VMB_RELAXED); /* Flag 0 is always looked at. */
+    vmbi_relid_scan(guest, 1); /* Flag 0 is always looked at. */
     *out_guest = guest;
     return VMB_OK;
 }
@@ -173,10 +176,15 @@ struct vmb_channel *vmbi_channel_after(const struct vmb_guest *guest, struct vmb
     return channel != end ? channel : NULL;
 }
 
+struct vmb_guest_vp *vmb_guest_vp_handle(struct vmb_guest *guest, uint32_t vp)
+{
+    return vp < guest->options.vp_count ? &guest->vps[vp] : NULL;
+}
+
 vmb_status vmb_guest_vp_counters(const struct vmb_guest *guest, uint32_t vp_index,
                                  struct vmb_vp_counters *out_counters)
 {
-    struct guest_vp *vp;
+    struct vmb_guest_vp *vp;
 
     if (vp_index >= guest->options.vp_count) {
         return VMB_ERR_INVALID_ARGUMENT;

@@ -131,7 +131,7 @@ static bool balance_pair(struct vmb_guest *guest, vmb_node_of_vp node_of_vp, voi
     uint32_t vp;
 
     for (vp = 0; vp < guest->options.vp_count; vp++) {
-        const struct guest_vp *one = &guest->vps[vp];
+        const struct vmb_guest_vp *one = &guest->vps[vp];
 
         if (one->gives && (from == VMB_VP_NONE || one->load > best)) {
             from = vp;
@@ -140,7 +140,7 @@ static bool balance_pair(struct vmb_guest *guest, vmb_node_of_vp node_of_vp, voi
     }
     best = UINT64_MAX;
     for (vp = 0; from != VMB_VP_NONE && vp < guest->options.vp_count; vp++) {
-        const struct guest_vp *one = &guest->vps[vp];
+        const struct vmb_guest_vp *one = &guest->vps[vp];
 
         if (vp != from && one->service == VP_IN && one->load < best &&
             (node_of_vp == NULL || node_of_vp(context, vp) == node_of_vp(context, from))) {

@@ -73,7 +73,7 @@ static void contact_end(struct vmb_guest *guest, vmb_status status)
 
 vmb_status vmbi_connect(struct vmb_guest *guest, uint32_t version)
 {
-    struct guest_vp *vp = &guest->vps[guest->options.connect_vp];
+    struct vmb_guest_vp *vp = &guest->vps[guest->options.connect_vp];
 
     if (guest->state != BUS_DISCONNECTED || vp->service != VP_IN ||
         !contact_version_allowed(guest, version) ||

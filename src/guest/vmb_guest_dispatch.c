@@ -19,6 +19,9 @@
 /* Words behind one that had flags which are looked at one by one. */
 #define NEAR_WORDS 4u
 
+_Static_assert(offsetof(struct vmb_guest_vp, paravisor_flags) <= VMB_CACHE_LINE_BYTES,
+               "what an interrupt needs of its VP is one line");
+
 static void dispatch_count(vmb_atomic_word *counter, uintptr_t amount)
 {
     vmb_atomic_store(counter, vmb_atomic_load(counter, VMB_RELAXED) + amount, VMB_RELAXED);
@@ -39,7 +42,7 @@ static VMB_NOINLINE void dispatch_runs_wrapped(struct vmb_guest *guest, uint32_t
 }
 
 /* Call the handler of a relid whose gate is lent to this VP. */
-VMB_INLINE void dispatch_call(struct vmb_guest *guest, struct guest_vp *vp, uint32_t relid)
+VMB_INLINE void dispatch_call(struct vmb_guest *guest, struct vmb_guest_vp *vp, uint32_t relid)
 {
     const struct relid_slot *slot = &guest->slots[relid];
     uint32_t runs = vmb_atomic_load(&vp->runs[relid], VMB_RELAXED) + 1;
@@ -52,7 +55,7 @@ VMB_INLINE void dispatch_call(struct vmb_guest *guest, struct guest_vp *vp, uint
 }
 
 /* The first event since the gate was lent to this VP: note that it is. False: it is not. */
-static bool dispatch_borrow(vmb_atomic_u32 *gate, struct guest_vp *vp, uint32_t vp_index,
+static bool dispatch_borrow(vmb_atomic_u32 *gate, struct vmb_guest_vp *vp, uint32_t vp_index,
                             uint32_t relid)
 {
     return vmbi_loan_note(gate, vmbi_loan_of(vp_index), &vp->borrowed[relid / VMBI_WORD_BITS],
@@ -66,8 +69,15 @@ static enum vmbi_claim dispatch_hand_back(vmb_atomic_u32 *gate)
     return vmbi_gate_finish(gate) ? VMBI_CLAIM_LATER : VMBI_CLAIM_NONE;
 }
 
+/* Another start of the handler answers the event, or has. */
+static void dispatch_coalesced(struct vmb_guest_vp *vp, struct vmb_channel *channel)
+{
+    vmbi_count(&vp->coalesced);
+    (void)vmb_atomic_fetch_add(&channel->coalesced, (uintptr_t)1, VMB_RELAXED);
+}
+
 /* One event of one relid, through its gate. Returns the work that it leaves for later. */
-static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uint32_t vp_index,
+static uint32_t dispatch_relid(struct vmb_guest *guest, struct vmb_guest_vp *vp, uint32_t vp_index,
                                uint32_t relid)
 {
     struct vmb_channel *channel = vmb_guest_relid2channel(guest, relid);
@@ -89,8 +99,7 @@ static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uin
         vmbi_count(&vp->stray_closed);
         return VMB_GUEST_WORK_NONE;
     case VMBI_GATE_COALESCED:
-        vmbi_count(&vp->coalesced);
-        (void)vmb_atomic_fetch_add(&channel->coalesced, (uintptr_t)1, VMB_RELAXED);
+        dispatch_coalesced(vp, channel);
         return VMB_GUEST_WORK_NONE;
     case VMBI_GATE_START:
         break;
@@ -101,7 +110,11 @@ static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uin
         claim = dispatch_hand_back(gate);
     }
     if (claim == VMBI_CLAIM_NONE) {
-        vmbi_count(&vp->stray_closed); /* Closed between the two: nothing is owed any more. */
+        if (vmbi_gate_closed_unanswered(gate)) {
+            vmbi_count(&vp->stray_closed); /* Between the two: nothing is owed any more. */
+        } else {
+            dispatch_coalesced(vp, channel); /* Who was quicker has taken the event with it. */
+        }
         return VMB_GUEST_WORK_NONE;
     }
     vmbi_count(&vp->started);
@@ -114,7 +127,7 @@ static uint32_t dispatch_relid(struct vmb_guest *guest, struct guest_vp *vp, uin
 }
 
 /* Events of deferred channels, of one word: all of them become due at once. */
-static VMB_NOINLINE void dispatch_deferred(struct guest_vp *vp, uintptr_t bits, uint32_t index)
+static VMB_NOINLINE void dispatch_deferred(struct vmb_guest_vp *vp, uintptr_t bits, uint32_t index)
 {
     /*
      * Release: as in vmbi_channel_make_due(). The fence in dispatch_flags() does not stand for it:
@@ -130,7 +143,7 @@ static VMB_NOINLINE void dispatch_deferred(struct guest_vp *vp, uintptr_t bits, 
 }
 
 /* Events of one word whose gates are not known to be lent to this VP. */
-static VMB_NOINLINE uint32_t dispatch_others(struct vmb_guest *guest, struct guest_vp *vp,
+static VMB_NOINLINE uint32_t dispatch_others(struct vmb_guest *guest, struct vmb_guest_vp *vp,
                                              uint32_t vp_index, uintptr_t bits, uint32_t index)
 {
     uintptr_t deferred = bits & vmb_atomic_load(&guest->deferred[index], VMB_RELAXED);
@@ -152,8 +165,9 @@ static VMB_NOINLINE uint32_t dispatch_others(struct vmb_guest *guest, struct gue
  * All bits of one word, which has been taken: each of them is looked up (R3). Counts the handlers
  * that it calls by @out_started: what is written between two exchanges delays the second.
  */
-VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, uint32_t vp_index,
-                                  uintptr_t bits, uint32_t index, uintptr_t *out_started)
+VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct vmb_guest_vp *vp,
+                                  uint32_t vp_index, uintptr_t bits, uint32_t index,
+                                  uintptr_t *out_started)
 {
     /* Relaxed: behind the fence of the section, see vmb_loan.h. */
     uintptr_t ours = bits & vmb_atomic_load(&vp->borrowed[index], VMB_RELAXED);
@@ -178,7 +192,7 @@ VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct guest_vp *vp, 
  * The interrupt page of a host older than 2.4: every bit is for us, whichever VP it came on. Event
  * by event: such a host has few channels, and one interrupt for all of them.
  */
-static VMB_NOINLINE uint32_t dispatch_legacy_page(struct vmb_guest *guest, struct guest_vp *vp,
+static VMB_NOINLINE uint32_t dispatch_legacy_page(struct vmb_guest *guest, struct vmb_guest_vp *vp,
                                                   uint32_t vp_index, void *page, uint32_t words)
 {
     uint32_t work = VMB_GUEST_WORK_NONE;
@@ -239,7 +253,7 @@ static VMB_NOINLINE uint32_t dispatch_after(void *flags, uint32_t index, uint32_
 }
 
 /* @index: of the first word that has a flag. Before the fence only the word itself is touched. */
-static VMB_NOINLINE uint32_t dispatch_flags(struct vmb_guest *guest, struct guest_vp *vp,
+static VMB_NOINLINE uint32_t dispatch_flags(struct vmb_guest *guest, struct vmb_guest_vp *vp,
                                             uint32_t vp_index, void *flags, uint32_t index,
                                             uint32_t words)
 {
@@ -278,7 +292,7 @@ static VMB_NOINLINE uint32_t dispatch_flags(struct vmb_guest *guest, struct gues
     return work;
 }
 
-static VMB_NOINLINE uint32_t dispatch_message(struct vmb_guest *guest, struct guest_vp *vp)
+static VMB_NOINLINE uint32_t dispatch_message(struct vmb_guest *guest, struct vmb_guest_vp *vp)
 {
     vmbi_count(&vp->messages);
     vmb_atomic_store(&guest->message_waiting, 1, VMB_RELEASE);
@@ -295,27 +309,25 @@ VMB_INLINE uint32_t dispatch_slot(void *slot)
     return vmbi_shm_load(slot, VMB_HV_SLOT_TYPE, VMB_RELAXED) ^ VMB_HV_MESSAGE_NONE;
 }
 
-/* Something is there. No word before @first has a flag. */
-static VMB_NOINLINE uint32_t dispatch_busy(struct vmb_guest *guest, struct guest_vp *vp,
-                                           uint32_t vp_index, void *flags, uint32_t first,
-                                           uint32_t words)
+/* Something may be there. @first: the first word that has a flag; @words or more if none has. */
+static VMB_NOINLINE uint32_t dispatch_busy(struct vmb_guest *guest, struct vmb_guest_vp *vp,
+                                           void *flags, uint32_t first, uint32_t words,
+                                           void *second_flags)
 {
-    void *second_flags = vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED);
     uint32_t work = VMB_GUEST_WORK_NONE;
 
     /* Events before messages, as Windows and Linux do: a rescind must not overtake its events. */
-    first = dispatch_next(flags, first, words);
     if (first < words) {
-        work = dispatch_flags(guest, vp, vp_index, flags, first, words);
+        work = dispatch_flags(guest, vp, vp->index, flags, first, words);
     }
     if (VMB_UNLIKELY(second_flags != NULL)) {
         first = dispatch_next(second_flags, 0, words);
         if (first < words) {
-            work |= dispatch_flags(guest, vp, vp_index, second_flags, first, words);
+            work |= dispatch_flags(guest, vp, vp->index, second_flags, first, words);
         }
     }
     if ((work & VMB_GUEST_WORK_RUN) != 0 && guest->platform.run_ready != NULL) {
-        guest->platform.run_ready(guest->platform.context, vp_index);
+        guest->platform.run_ready(guest->platform.context, vp->index);
     }
     /* Relaxed: the paravisor's pages were stored before the slot, which has been loaded. */
     if (dispatch_slot(vmb_atomic_load(&vp->slot, VMB_RELAXED)) != 0 ||
@@ -326,55 +338,66 @@ static VMB_NOINLINE uint32_t dispatch_busy(struct vmb_guest *guest, struct guest
     return work;
 }
 
-/* More than one word of flags. @rest: not 0 if there may be something else. */
-static VMB_NOINLINE uint32_t dispatch_wide(struct vmb_guest *guest, struct guest_vp *vp,
-                                           uint32_t vp_index, void *flags, uint32_t words,
-                                           uintptr_t rest)
+/*
+ * Something is there, or there is more to look at. @here: not 0 if something is in the first word
+ * of flags or in the slot. @beyond: what there is besides, VP_BEYOND_*.
+ */
+static VMB_NOINLINE uint32_t dispatch_beyond(struct vmb_guest_vp *vp, void *flags, uintptr_t here,
+                                             uintptr_t beyond)
 {
-    uint32_t first = dispatch_look(flags, 0, words);
+    uint32_t words = (uint32_t)(beyond & VP_BEYOND_WORDS) + 1;
+    void *second_flags = NULL;
+    uint32_t first;
 
-    if (first >= words && rest == 0) {
-        return VMB_GUEST_WORK_NONE;
+    if (here == 0 && beyond == 1) { /* Two words, as often as not. */
+        return vmbi_shm_peek_word(flags, 1) == 0
+                   ? VMB_GUEST_WORK_NONE
+                   : dispatch_busy(vp->guest, vp, flags, 1, words, NULL);
     }
-    return dispatch_busy(guest, vp, vp_index, flags, first, words);
+    if (VMB_UNLIKELY((beyond & VP_BEYOND_SYNIC) != 0)) {
+        /* Two SynICs may interrupt this VP, and nothing says which one did. */
+        second_flags = vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED);
+    }
+    if (here == 0) {
+        first = dispatch_look(flags, words >= LOOK_WORDS ? 0 : 1, words);
+        if (first >= words && second_flags == NULL) {
+            return VMB_GUEST_WORK_NONE;
+        }
+    } else {
+        first = dispatch_next(flags, 0, words);
+    }
+    return dispatch_busy(vp->guest, vp, flags, first, words, second_flags);
 }
 
-uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp_index)
+uint32_t vmb_guest_vp_on_interrupt(struct vmb_guest_vp *vp)
 {
-    struct guest_vp *vp;
-    uintptr_t word, rest;
-    uint32_t words;
+    uintptr_t here, beyond;
     void *flags;
 
-    if (VMB_UNLIKELY(vp_index >= guest->vp_count)) {
-        return VMB_GUEST_WORK_NONE;
-    }
-    vp = &guest->vps[vp_index];
     vmbi_count(&vp->interrupts);
+    /* Acquire, with the release in vmb_guest_vp_start(): slots and second SynIC are seen, too. */
     flags = vmb_atomic_load(&vp->flags, VMB_ACQUIRE);
     if (VMB_UNLIKELY(flags == NULL)) {
         return VMB_GUEST_WORK_NONE;
     }
-    /*
-     * Two SynICs may interrupt this VP, and nothing says which one did. Relaxed: stored before the
-     * flags that were loaded with acquire, see vmb_guest_vp_start_paravisor(); so was the slot.
-     */
-    rest = (uintptr_t)vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED) |
-           dispatch_slot(vmb_atomic_load(&vp->slot, VMB_RELAXED));
+    here = dispatch_slot(vmb_atomic_load(&vp->slot, VMB_RELAXED));
+    vmb_atomic_or_into(here, VMBI_SHM_WORD(flags, 0));
     /*
      * Relaxed. An event of a relid that is mapped just now cannot be missed by it: the host sets
-     * its flag later, and interrupts again; see vmbi_relid_map().
+     * its flag later, and interrupts again; see vmbi_relid_map(). Nearly all guests have their
+     * channels in the first word.
      */
-    words = (uint32_t)vmb_atomic_load(&guest->scan_words, VMB_RELAXED);
-    word = vmbi_shm_peek_word(flags, 0); /* Nearly all guests have their channels in one or two. */
-    if (words != 1) {
-        if (words != 2) {
-            return dispatch_wide(guest, vp, vp_index, flags, words, rest);
-        }
-        word |= vmbi_shm_peek_word(flags, 1);
-    }
-    if ((word | rest) == 0) {
+    beyond = vmb_atomic_load(&vp->beyond, VMB_RELAXED);
+    if ((here | beyond) == 0) {
         return VMB_GUEST_WORK_NONE;
     }
-    return dispatch_busy(guest, vp, vp_index, flags, 0, words);
+    return dispatch_beyond(vp, flags, here, beyond);
+}
+
+uint32_t vmb_guest_on_interrupt(struct vmb_guest *guest, uint32_t vp)
+{
+    if (VMB_UNLIKELY(vp >= guest->vp_count)) {
+        return VMB_GUEST_WORK_NONE;
+    }
+    return vmb_guest_vp_on_interrupt(&guest->vps[vp]);
 }

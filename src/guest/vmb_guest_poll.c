@@ -159,7 +159,7 @@ static bool poll_slots(struct vmb_guest *guest)
     bool more = false;
     uint32_t vp;
 
-    /* Acquire, with the release in vmb_guest_on_interrupt(); cleared before the slots are read. */
+    /* Acquire, with the release in dispatch_message(); cleared before the slots are read. */
     if (vmb_atomic_exchange(&guest->message_waiting, 0, VMB_ACQUIRE) == 0) {
         return false;
     }
@@ -240,7 +240,7 @@ static void poll_deadlines(struct vmb_guest *guest)
 /* Sections are numbered two a VP: its interrupts, its runs. */
 static vmbi_section *poll_section(void *context, uint32_t index)
 {
-    struct guest_vp *vp = &((struct vmb_guest *)context)->vps[index / 2];
+    struct vmb_guest_vp *vp = &((struct vmb_guest *)context)->vps[index / 2];
 
     return index % 2 == 0 ? &vp->dispatching : &vp->running;
 }

@@ -13,6 +13,31 @@ struct vmb_channel *vmb_guest_relid2channel(struct vmb_guest *guest, uint32_t re
     return vmb_atomic_load(&guest->channels[relid], VMB_ACQUIRE);
 }
 
+/* How far the interrupts of a VP have to look. Of use to its next one, see vmbi_relid_map(). */
+void vmbi_relid_look_beyond(struct vmb_guest_vp *vp)
+{
+    uintptr_t beyond = vmb_atomic_load(&vp->guest->scan_words, VMB_RELAXED) - 1;
+
+    if (vmb_atomic_load(&vp->paravisor_flags, VMB_RELAXED) != NULL) {
+        beyond |= VP_BEYOND_SYNIC;
+    }
+    vmb_atomic_store(&vp->beyond, beyond, VMB_RELAXED);
+}
+
+/* The words of flags that can hold a mapped relid: told to each VP, whose interrupts look there. */
+void vmbi_relid_scan(struct vmb_guest *guest, uint32_t words)
+{
+    uint32_t index;
+
+    if (words == vmb_atomic_load(&guest->scan_words, VMB_RELAXED)) {
+        return;
+    }
+    vmb_atomic_store(&guest->scan_words, (uintptr_t)words, VMB_RELAXED);
+    for (index = 0; index < guest->options.vp_count; index++) {
+        vmbi_relid_look_beyond(&guest->vps[index]);
+    }
+}
+
 /*
  * An event flag may be left of an earlier life of this relid: set while nothing was mapped there,
  * above the words that anybody scanned. The hypervisor interrupts only when a flag goes from 0 to
@@ -90,7 +115,7 @@ void vmbi_relid_map(struct vmb_guest *guest, struct vmb_channel *channel)
          * Relaxed: an event of this relid is set only by a host that has heard OpenChannel, and
          * whoever takes its interrupt has seen what was done before it was raised.
          */
-        vmb_atomic_store(&guest->scan_words, (uintptr_t)(relid / VMBI_WORD_BITS + 1), VMB_RELAXED);
+        vmbi_relid_scan(guest, relid / VMBI_WORD_BITS + 1);
     }
     /* With the acquire in vmb_guest_relid2channel(). */
     vmb_atomic_store(&guest->channels[relid], channel, VMB_RELEASE);
@@ -121,5 +146,5 @@ void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel)
         relid--;
     }
     guest->highest_relid = relid;
-    vmb_atomic_store(&guest->scan_words, (uintptr_t)(relid / VMBI_WORD_BITS + 1), VMB_RELAXED);
+    vmbi_relid_scan(guest, relid / VMBI_WORD_BITS + 1);
 }

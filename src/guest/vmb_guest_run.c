@@ -23,7 +23,7 @@ static enum vmbi_claim run_recall(struct vmb_guest *guest, uint32_t relid, uint3
 {
     const uint32_t wanted = VMBI_GATE_LENT | VMBI_GATE_PENDING;
     vmb_atomic_u32 *gate = &guest->gates[relid];
-    struct guest_vp *borrower = &guest->vps[seen >> VMBI_GATE_VP_SHIFT];
+    struct vmb_guest_vp *borrower = &guest->vps[seen >> VMBI_GATE_VP_SHIFT];
     uint32_t lent = seen;
     uint32_t recalled = (seen & ~VMBI_GATE_LENT) | VMBI_GATE_RECALLED;
 
@@ -221,7 +221,7 @@ static uintptr_t run_take(vmb_atomic_word *word)
  * What the budget leaves over stays where it was. Relaxed: every change of these words is a
  * read-modify-write, so the release of whoever set a bit reaches through ours to whoever takes it.
  */
-static bool run_put_back(struct guest_vp *vp, uint32_t index, const struct run_word *word)
+static bool run_put_back(struct vmb_guest_vp *vp, uint32_t index, const struct run_word *word)
 {
     if (word->ready != 0) {
         (void)vmb_atomic_fetch_or(&vp->ready[index], word->ready, VMB_RELAXED);
@@ -263,7 +263,7 @@ static void run_channels(struct vmb_guest *guest, uint32_t vp_index, struct run_
 
 bool vmb_guest_run(struct vmb_guest *guest, uint32_t vp_index, uint32_t budget)
 {
-    struct guest_vp *vp;
+    struct vmb_guest_vp *vp;
     bool more = false;
     uint32_t turn, words;
 

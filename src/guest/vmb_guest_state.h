@@ -172,21 +172,31 @@ struct vmb_channel {
     struct vmb_msg_offer offer;
 };
 
+/* What an interrupt of a VP has to look at besides its first word of flags and its slot. */
+#define VP_BEYOND_WORDS 0xffu       /* So many words of flags that follow (R9), */
+#define VP_BEYOND_SYNIC 0x80000000u /* and a second SynIC. */
+
 /* One VP. The lines that its interrupt writes are its own. */
-struct guest_vp {
-    /* What an interrupt needs: one line. Set by vp_start before the SINT is unmasked. */
-    VMB_CACHE_ALIGNED vmb_atomic_ptr
-        flags;                      /* 2048 event flags of our SINT; NULL: out of service. */
-    vmb_atomic_ptr slot;            /* Message slot of our SINT. */
-    vmb_atomic_ptr paravisor_flags; /* The same of the second SynIC; NULL where there is none. */
-    vmb_atomic_ptr paravisor_slot;
-    /* vp: written in on_interrupt of this VP. */
+struct vmb_guest_vp {
+    /*
+     * What an interrupt needs: one line. Set by vp_start before the SINT is unmasked, but for
+     * `beyond`, which follows the relids that are mapped.
+     */
+    VMB_CACHE_ALIGNED vmb_atomic_ptr flags; /* Our SINT's 2048; NULL: out of service. */
+    vmb_atomic_ptr slot;                    /* Message slot of our SINT. */
+    vmb_atomic_word beyond;                 /* VP_BEYOND_*; 0 in most guests. */
+    struct vmb_guest *guest;                /* Constant after init, as the index. */
+    /* vp: written in the interrupts of this VP. */
     vmb_atomic_word interrupts;
     vmb_atomic_word events;
     vmb_atomic_word started;
     vmbi_section dispatching;
+    uint32_t index;
 
-    /* The same, but seldom. */
+    /* Of the second SynIC, as above; NULL where there is none. */
+    vmb_atomic_ptr paravisor_flags;
+    vmb_atomic_ptr paravisor_slot;
+    /* vp: the same, but seldom. */
     vmb_atomic_word coalesced;
     vmb_atomic_word stray_unmapped;
     vmb_atomic_word stray_closed;
@@ -220,19 +230,20 @@ struct guest_vp {
 
 struct vmb_guest {
     /* dispatch: read by every interrupt, changed by the control plane. */
-    vmb_atomic_word scan_words;  /* Words of flags that can hold a mapped relid (R9). */
+    vmb_atomic_word scan_words;  /* Words of flags that can hold a mapped relid (R9): set by
+                                    vmbi_relid_scan(). */
     vmb_atomic_ptr legacy_page;  /* Interrupt page, if the host is older than 2.4. */
     vmb_atomic_ptr monitor_page; /* Where monitored channels signal the host; NULL: nowhere. */
-    uint32_t vp_count;           /* As in the options, on the line that interrupts read. */
+    uint32_t vp_count;           /* As in the options, near. */
     /*
      * The rest of the line, and the next: what is asked for in many places and seldom changes. An
      * offset below 128 takes a byte of an instruction, another one four.
      */
-    uint8_t state;         /* enum bus_state */
-    uint8_t pause;         /* enum pause_state */
-    bool contact_waiting;  /* For VPs to leave what the last connection had. */
-    bool contact_doubtful; /* The host may hold the pages of an attempt it never answered. */
-    struct guest_vp *vps;  /* Constant after init, as the next. */
+    uint8_t state;            /* enum bus_state */
+    uint8_t pause;            /* enum pause_state */
+    bool contact_waiting;     /* For VPs to leave what the last connection had. */
+    bool contact_doubtful;    /* The host may hold the pages of an attempt it never answered. */
+    struct vmb_guest_vp *vps; /* Constant after init, as the next. */
     struct vmb_channel *channel_memory;
     uint32_t version;
     uint32_t features;
@@ -320,6 +331,8 @@ struct vmb_channel *vmbi_channel_after(const struct vmb_guest *guest, struct vmb
 /* vmb_guest_relids.c */
 void vmbi_relid_map(struct vmb_guest *guest, struct vmb_channel *channel);
 void vmbi_relid_unmap(struct vmb_guest *guest, struct vmb_channel *channel);
+void vmbi_relid_scan(struct vmb_guest *guest, uint32_t words);
+void vmbi_relid_look_beyond(struct vmb_guest_vp *vp);
 void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid);
 void vmbi_relid_defer(struct vmb_guest *guest, uint32_t relid, bool defer);
 uintptr_t vmbi_relid_runs(const struct vmb_guest *guest, uint32_t relid);

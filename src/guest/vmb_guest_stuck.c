@@ -10,7 +10,7 @@ static bool stuck_is_due(struct vmb_guest *guest, uint32_t relid)
     uint32_t index;
 
     for (index = 0; index < guest->options.vp_count; index++) {
-        const struct guest_vp *vp = &guest->vps[index];
+        const struct vmb_guest_vp *vp = &guest->vps[index];
         uintptr_t due = vmb_atomic_load(&vp->ready[relid / VMBI_WORD_BITS], VMB_RELAXED) |
                         vmb_atomic_load(&vp->arrived[relid / VMBI_WORD_BITS], VMB_RELAXED);
 
@@ -49,7 +49,7 @@ static bool stuck_hangs(struct vmb_channel *channel, struct vmb_stuck_report *re
     bool same;
 
     if ((gate & (VMBI_GATE_LENT | VMBI_GATE_RECALLED)) != 0) {
-        struct guest_vp *borrower = &channel->guest->vps[gate >> VMBI_GATE_VP_SHIFT];
+        struct vmb_guest_vp *borrower = &channel->guest->vps[gate >> VMBI_GATE_VP_SHIFT];
 
         running = !section_empty(&borrower->dispatching);
     }

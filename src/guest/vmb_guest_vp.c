@@ -28,7 +28,7 @@ vmb_status vmb_guest_vp_start_paravisor(struct vmb_guest *guest, uint32_t vp_ind
                                         void VMB_SHARED *paravisor_event_page)
 {
     vmb_status status = vp_may_start(guest, vp_index, message_page, event_page);
-    struct guest_vp *vp;
+    struct vmb_guest_vp *vp;
 
     if (status != VMB_OK) {
         return status;
@@ -41,14 +41,15 @@ vmb_status vmb_guest_vp_start_paravisor(struct vmb_guest *guest, uint32_t vp_ind
     }
     vp = &guest->vps[vp_index];
     /*
-     * Relaxed: the releases of slot and flags in vmb_guest_vp_start() publish these too. Whoever
-     * looks at these has loaded one of those with acquire.
+     * Relaxed, as `beyond`: the release of the flags in vmb_guest_vp_start() publishes these too.
+     * Whoever looks at these has loaded those with acquire.
      */
     vmb_atomic_store(&vp->paravisor_slot,
                      (void *)vmb_hv_slot(paravisor_message_page, guest->options.sint), VMB_RELAXED);
     vmb_atomic_store(&vp->paravisor_flags,
                      (void *)vmb_hv_event_flags(paravisor_event_page, guest->options.sint),
                      VMB_RELAXED);
+    vmbi_relid_look_beyond(vp);
     return vmb_guest_vp_start(guest, vp_index, message_page, event_page);
 }
 
@@ -56,7 +57,7 @@ vmb_status vmb_guest_vp_start(struct vmb_guest *guest, uint32_t vp_index,
                               void VMB_SHARED *message_page, void VMB_SHARED *event_page)
 {
     vmb_status status = vp_may_start(guest, vp_index, message_page, event_page);
-    struct guest_vp *vp;
+    struct vmb_guest_vp *vp;
 
     if (status != VMB_OK) {
         return status;
@@ -66,8 +67,8 @@ vmb_status vmb_guest_vp_start(struct vmb_guest *guest, uint32_t vp_index,
     vmb_atomic_store(&vp->slot, (void *)vmb_hv_slot(message_page, guest->options.sint),
                      VMB_RELAXED);
     /*
-     * Last, with the acquire in vmb_guest_on_interrupt(): whoever sees it sees the slot, and both
-     * pages as they were cleared. The control plane, who alone looks at slots besides, is us.
+     * Last, with the acquire in vmb_guest_vp_on_interrupt(): whoever sees it sees the slot, and
+     * both pages as they were cleared. The control plane, who alone looks at slots besides, is us.
      */
     vmb_atomic_store(&vp->flags, (void *)vmb_hv_event_flags(event_page, guest->options.sint),
                      VMB_RELEASE);
@@ -196,7 +197,7 @@ static struct vmb_channel *vp_fence_channel(struct vmb_guest *guest)
  */
 static bool vp_fence(struct vmb_guest *guest)
 {
-    struct guest_vp *vp = &guest->vps[guest->stopping_vp];
+    struct vmb_guest_vp *vp = &guest->vps[guest->stopping_vp];
     struct vmb_channel *channel;
 
     if (guest->version >= VMB_VERSION_5_3 || !vp->unfenced) {
@@ -285,7 +286,7 @@ static bool vp_hand_on_word(vmb_atomic_word *from, vmb_atomic_word *to)
 }
 
 /* What is due on a VP that will never run again is due on another one. */
-static void vp_hand_on(struct vmb_guest *guest, struct guest_vp *vp, uint32_t to)
+static void vp_hand_on(struct vmb_guest *guest, struct vmb_guest_vp *vp, uint32_t to)
 {
     bool some = false;
     uint32_t index;
@@ -301,7 +302,7 @@ static void vp_hand_on(struct vmb_guest *guest, struct guest_vp *vp, uint32_t to
 
 vmb_status vmb_guest_vp_stopped(struct vmb_guest *guest, uint32_t vp_index)
 {
-    struct guest_vp *vp;
+    struct vmb_guest_vp *vp;
 
     if (vp_index >= guest->options.vp_count) {
         return VMB_ERR_WRONG_STATE;
@@ -320,6 +321,7 @@ vmb_status vmb_guest_vp_stopped(struct vmb_guest *guest, uint32_t vp_index)
     vmb_atomic_store(&vp->slot, (void *)NULL, VMB_RELAXED);
     vmb_atomic_store(&vp->paravisor_flags, (void *)NULL, VMB_RELAXED);
     vmb_atomic_store(&vp->paravisor_slot, (void *)NULL, VMB_RELAXED);
+    vmbi_relid_look_beyond(vp);
     vp->service = VP_OUT;
     return VMB_OK;
 }

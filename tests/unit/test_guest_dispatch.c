@@ -115,6 +115,41 @@ static void a_flag_left_by_an_earlier_life_does_not_swallow_the_next_event(void 
     assert_int_equal(flags[1500 / 8] & 1u << 1500 % 8, 0);
 }
 
+static void a_handle_takes_the_interrupts_of_its_vp(void **state)
+{
+    struct vmb_guest_vp *vp = vmb_guest_vp_handle(rig.guest, 1);
+    uint8_t *flags = vmb_hv_event_flags(rig.event_pages + VMB_PAGE_BYTES, 2);
+
+    (void)state;
+    assert_null(vmb_guest_vp_handle(rig.guest, RIG_VPS));
+    assert_ptr_equal(vp, vmb_guest_vp_handle(rig.guest, 1));
+    (void)open_quiet(2, VMB_NOTIFY_DIRECT);
+    assert_int_equal(vmb_guest_vp_on_interrupt(vp), VMB_GUEST_WORK_NONE);
+    flags[0] = 1u << 2;
+    assert_int_equal(vmb_guest_vp_on_interrupt(vp), VMB_GUEST_WORK_NONE);
+    assert_int_equal(rig.event_count, 1);
+    assert_int_equal(vp_counters(1).interrupts, 2);
+    assert_int_equal(vp_counters(1).started, 1);
+    assert_int_equal(vp_counters(0).started, 0);
+}
+
+/* Each word of flags, with as many words to be looked at as can be. */
+static void a_flag_is_found_wherever_the_scan_ends(void **state)
+{
+    uint32_t top, relid;
+
+    (void)state;
+    for (top = 31; top < VMB_RELID_COUNT; top += 32) {
+        rig_offer(&rig, top);
+        (void)open_quiet(top, VMB_NOTIFY_DIRECT);
+        for (relid = 31; relid <= top; relid += 32) {
+            assert_int_equal(rig_event(&rig, 3, relid), VMB_GUEST_WORK_NONE);
+        }
+        assert_int_equal(rig.event_count, top / 32 + 1);
+        assert_int_equal(vp_counters(3).stray_unmapped, 0);
+    }
+}
+
 static void deferred_handlers_run_when_the_port_says(void **state)
 {
     (void)state;
@@ -526,6 +561,8 @@ int main(void)
         TEST(every_relid_at_once_does_no_harm),
         TEST(the_scan_stops_at_the_highest_mapped_relid),
         TEST(a_flag_left_by_an_earlier_life_does_not_swallow_the_next_event),
+        TEST(a_handle_takes_the_interrupts_of_its_vp),
+        TEST(a_flag_is_found_wherever_the_scan_ends),
         TEST(deferred_handlers_run_when_the_port_says),
         TEST(an_event_during_the_handler_makes_it_run_again),
         TEST(an_event_during_a_deferred_handler_makes_it_due_again),
