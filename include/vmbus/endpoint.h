@@ -7,6 +7,18 @@
  * it runs in a guest or in a host. The guest and the host core make one ready when a channel opens
  * and forget it when the channel closes.
  *
+ * Who has many small packets moves them in bursts. In a driver's on_event:
+ *
+ *     while ((status = vmb_endpoint_receive_many(endpoint, buffer, sizeof(buffer), packets, 32,
+ *                                                &count)) == VMB_OK) {
+ *         each of packets[0] to packets[count - 1]; its payload follows that of the one before
+ *     }
+ *     vmb_endpoint_release(endpoint);    their space goes back, at once for all
+ *     vmb_endpoint_send_many(endpoint, answers, payloads, answer_count, &sent);
+ *
+ * It saves a third to a half of what a packet costs up to some 256 bytes, and nothing beyond 1 KiB.
+ * Packets with a header of their own go along, at their usual price.
+ *
  * What may run beside what: one writer and one reader a channel, each at most one at a time; the
  * writer and the reader may be different threads or VPs. Writer functions say "writer", reader
  * functions say "reader" in their Context line.
