@@ -204,13 +204,24 @@ void xpl_checkpoint_forget(void)
     xpl.level = 0;
 }
 
-/* Is this the state to which the search came back, and far enough from the last copy? */
+/*
+ * Is this the state to which the search came back, and far enough from the last copy? Or half way
+ * there, where it will come back to later?
+ */
 bool xpl_checkpoint_wanted(void)
 {
-    const unsigned before = checkpoint_count > 0 ? checkpoints[checkpoint_count - 1].step : 0;
+    unsigned before;
 
-    return xpl.now.step + 1 == xpl.depth && xpl.now.step >= before + APART && !xpl.tracing &&
-           !xpl.options.from_the_start && checkpoint_count < CHECKPOINTS &&
+    if (xpl.now.step >= xpl.depth) {
+        return false;
+    }
+    before = checkpoint_count > 0 ? checkpoints[checkpoint_count - 1].step : 0;
+    if (xpl.now.step + 1 == xpl.depth
+            ? xpl.now.step < before + APART
+            : xpl.depth < before + 2 * APART || xpl.now.step != (before + xpl.depth) / 2) {
+        return false;
+    }
+    return !xpl.tracing && !xpl.options.from_the_start && checkpoint_count < CHECKPOINTS &&
            XPL_FIBER_STACK_HOLDS_ALL;
 }
 

@@ -21,6 +21,7 @@ static uint16_t place_add(unsigned slot, void *object, uint8_t bytes)
                                                .bytes = bytes,
                                                .owner = XPL_THREADS,
                                                .local_to = XPL_THREADS,
+                                               .loads_to = XPL_THREADS,
                                                .counts = true};
     xpl.place_of[slot] = (uint16_t)(xpl.places + 1);
     return (uint16_t)xpl.places++;
@@ -31,6 +32,7 @@ static void place_share(struct xpl_place *place)
 {
     place->shared = true;
     place->local_to = XPL_THREADS;
+    place->loads_to = XPL_THREADS;
     place->constant = false;
     if (xpl.options.model == XPL_C11) {
         if (xpl.rows == XPL_C11_PLACES) {
@@ -82,6 +84,9 @@ bool xpl_place_is_local(struct xpl_place *place, uint8_t kind, uint8_t flags)
         xpl_stop(XPL_RESTART);
     }
     place->local_to = place->counts ? XPL_THREADS : place->owner;
+    place->loads_to = place->several || (place->counts && place->count_kind != XPL_LOAD)
+                          ? XPL_THREADS
+                          : place->owner;
     place->constant = place->counts && place->several && kind == XPL_LOAD;
     return true;
 }

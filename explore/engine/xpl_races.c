@@ -141,7 +141,8 @@ static uint16_t race_initials(unsigned first, unsigned last_step, const struct x
     return initials;
 }
 
-static void race_found(unsigned first, unsigned last_step, const struct xpl_event *last)
+static __attribute__((noinline)) void race_found(unsigned first, unsigned last_step,
+                                                 const struct xpl_event *last)
 {
     struct xpl_node *node = &xpl.nodes[first];
     const uint16_t initials = race_initials(first, last_step, last);
@@ -166,13 +167,13 @@ static void clock_join(struct xpl_event *into, const struct xpl_event *from)
 }
 
 /* @event, which is step @step, and step @first: a race, an order, or nothing. */
-static void race_consider(unsigned first, unsigned step, struct xpl_event *event)
+static inline void race_consider(unsigned first, unsigned step, struct xpl_event *event)
 {
     const struct xpl_event *earlier = &xpl.nodes[first].event;
     enum xpl_relation relation;
 
-    if (event->clock[earlier->process] >= earlier->number) {
-        return; /* In order already. */
+    if (depends(event, earlier)) {
+        return;
     }
     relation = xpl_relate(earlier, event);
     if (relation == XPL_UNRELATED) {

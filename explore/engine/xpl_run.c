@@ -208,8 +208,8 @@ static inline void step_beside_plain(const struct xpl_site *site, const void *ob
 }
 
 /* An access that is no step: it tells nobody anything. */
-static inline uint64_t step_no_step(const struct xpl_site *site, void *object, uint64_t operand,
-                                    uint64_t expected)
+static __attribute__((noinline)) uint64_t step_no_step(const struct xpl_site *site, void *object,
+                                                       uint64_t operand, uint64_t expected)
 {
     const unsigned self = xpl.now.current;
     const uint64_t found = site->kind == XPL_LOAD ? xpl_get(object, site->bytes)
@@ -251,8 +251,8 @@ uint64_t xpl_taken(struct xpl_site *site)
 }
 
 /* Outside the threads: preparing, or checking. */
-static uint64_t step_outside(const struct xpl_site *site, void *object, uint64_t operand,
-                             uint64_t expected)
+static __attribute__((noinline)) uint64_t step_outside(const struct xpl_site *site, void *object,
+                                                       uint64_t operand, uint64_t expected)
 {
     if (xpl.checking && site->kind != XPL_LOAD && object != NULL) {
         (void)xpl_place_of(site, object); /* Remembers what to put back. */
@@ -277,8 +277,10 @@ static void step_announce(struct xpl_op *op, uint16_t place, uint64_t operand, u
     }
 }
 
+/* @place: the object's, if that is known. */
 static __attribute__((noinline)) uint64_t step_take(struct xpl_site *site, void *object,
-                                                    uint64_t operand, uint64_t expected)
+                                                    uint64_t operand, uint64_t expected,
+                                                    struct xpl_place *place)
 {
     const uint8_t all = op_flags[site->kind][site->order];
     const uint8_t flags = site->used ? all & (uint8_t)~XPL_OP_BLIND : all;
@@ -288,8 +290,9 @@ static __attribute__((noinline)) uint64_t step_take(struct xpl_site *site, void 
 
     site->reached = true;
     if (object != NULL) {
-        struct xpl_place *place = xpl_place_of(site, object);
-
+        if (place == NULL || place->epoch != xpl.epoch || place->bytes != site->bytes) {
+            place = xpl_place_of(site, object);
+        }
         if (step_is_local(place, site, flags) && (flags & XPL_OP_DRAINS) == 0) {
             return step_no_step(site, object, operand, expected);
         }
@@ -318,26 +321,36 @@ static __attribute__((noinline)) uint64_t step_take(struct xpl_site *site, void 
 /* The most frequent accesses are no steps, and need nothing of the above. */
 static inline bool step_is_free(const struct xpl_site *site, const struct xpl_place *place)
 {
-    const bool load = site->kind == XPL_LOAD;
-
-    return place->epoch == xpl.epoch && place->bytes == site->bytes &&
-           ((load && place->constant) ||
-            (place->local_to == xpl.now.current &&
-             (load || (site->kind < XPL_FENCE && xpl.options.model != XPL_TSO))));
+    if (place->epoch != xpl.epoch || place->bytes != site->bytes) {
+        return false;
+    }
+    if (site->kind == XPL_LOAD) {
+        return place->constant || place->loads_to == xpl.now.current;
+    }
+    return place->local_to == xpl.now.current && site->kind < XPL_FENCE &&
+           xpl.options.model != XPL_TSO;
 }
 
 uint64_t xpl_step(struct xpl_site *site, void *object, uint64_t operand, uint64_t expected)
 {
-    if (xpl.inside && object != NULL) {
+    struct xpl_place *place = NULL;
+
+    if (!xpl.inside) {
+        return step_outside(site, object, operand, expected);
+    }
+    if (object != NULL) {
         const struct xpl_near *near = &xpl_nearby[xpl_near_slot(object)];
 
-        if (near->object == object && step_is_free(site, near->place)) {
+        place = near->object == object ? near->place : NULL;
+        if (place != NULL && step_is_free(site, place)) {
             site->reached = true;
-            return step_no_step(site, object, operand, expected);
+            if (site->kind != XPL_LOAD || xpl.options.model == XPL_C11) {
+                return step_no_step(site, object, operand, expected);
+            }
+            return xpl_get(object, site->bytes); /* xpl.taken is for changes. */
         }
     }
-    return xpl.inside ? step_take(site, object, operand, expected)
-                      : step_outside(site, object, operand, expected);
+    return step_take(site, object, operand, expected, place);
 }
 
 unsigned xpl_choose(unsigned limit)

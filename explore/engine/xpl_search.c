@@ -331,6 +331,10 @@ bool xpl_search_next(void)
 
         xpl.depth = depth;
         node->tried |= (uint64_t)1 << node->alternative;
+        if (node->alternatives[node->process] == node->tried &&
+            node->backtrack == (node->done | 1u << node->process)) {
+            continue; /* Nothing is left, and nobody will look at the node again. */
+        }
         left = node->alternatives[node->process] & ~node->tried & ~sleeping(node, node->process);
         if (left != 0) {
             node->alternative = (uint8_t)highest(left);

@@ -52,6 +52,7 @@ struct xpl_place {
     uint8_t bytes;
     uint8_t owner;    /* The thread that touched it; XPL_THREADS: none yet. */
     uint8_t local_to; /* The owner, if whatever it does here is no step; else XPL_THREADS. */
+    uint8_t loads_to; /* The owner, if that is so of its loads; else XPL_THREADS. */
     bool shared;
     bool constant; /* Several threads load it, and nobody does anything else: no step either. */
     bool counts;   /* All accesses so far were loads, or blind and of one kind … */
