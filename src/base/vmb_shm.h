@@ -50,6 +50,12 @@ VMB_INLINE void vmbi_shm_copy_out(void VMB_SHARED *target, const void *source, u
     vmb_memcpy((void *)target, source, bytes);
 }
 
+/* Ask for a line of cache early; a hint that changes nothing and may be lost. */
+VMB_INLINE void vmbi_shm_ask(const void VMB_SHARED *line)
+{
+    __builtin_prefetch((const void *)line);
+}
+
 VMB_INLINE void vmbi_shm_zero(void VMB_SHARED *target, uint32_t bytes)
 {
     vmb_memset((void *)target, 0, bytes);

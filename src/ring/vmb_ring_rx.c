@@ -41,7 +41,12 @@ VMBI_RING_COLD static vmb_status ring_rx_nothing(struct vmb_ring_rx *rx, uint32_
     if (rx->broken) {
         return VMB_ERR_PEER;
     }
-    return write_offset == rx->read_offset ? VMB_ERR_RING_EMPTY : ring_rx_break(rx);
+    if (write_offset != rx->read_offset) {
+        return ring_rx_break(rx);
+    }
+    /* Who asks all the time gets the packet's line on the way while the index is on its own. */
+    vmbi_shm_ask(vmbi_ring_data(rx->control, rx->read_offset));
+    return VMB_ERR_RING_EMPTY;
 }
 
 /* All that was known is read: look for more. False: there is nothing, for ring_rx_nothing(). */
