@@ -58,10 +58,31 @@ static void bench_help(void)
            "all");
 }
 
+/* Each step that has any values: where it begins, and how many. */
+static json_t *bench_json_spread(const struct bench_spread *spread)
+{
+    const struct bench_histogram *histogram = &spread->histogram;
+    json_t *steps = json_array();
+
+    for (uint32_t step = 0; step < BENCH_STEPS; step++) {
+        if (histogram->counts[step] != 0) {
+            json_array_append_new(steps, json_pack("[I, I]", (json_int_t)bench_histogram_from(step),
+                                                   (json_int_t)histogram->counts[step]));
+        }
+    }
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name", spread->name, "unit",
+                     "ns", "count", (json_int_t)histogram->count, "p50",
+                     (json_int_t)bench_histogram_at(histogram, 0.5), "p90",
+                     (json_int_t)bench_histogram_at(histogram, 0.9), "p99",
+                     (json_int_t)bench_histogram_at(histogram, 0.99), "p99.9",
+                     (json_int_t)bench_histogram_at(histogram, 0.999), "max",
+                     (json_int_t)histogram->most, "steps", steps);
+}
+
 static void bench_print_json(const struct bench *bench)
 {
     json_t *root = json_object(), *targets = json_array(), *figures = json_array();
-    json_t *notes = json_array();
+    json_t *notes = json_array(), *spreads = json_array();
 
     for (uint32_t i = 0; i < bench->target_count; i++) {
         const struct bench_target *target = &bench->targets[i];
@@ -82,10 +103,14 @@ static void bench_print_json(const struct bench *bench)
     for (uint32_t i = 0; i < bench->note_count; i++) {
         json_array_append_new(notes, json_string(bench->notes[i]));
     }
+    for (uint32_t i = 0; i < bench->spread_count; i++) {
+        json_array_append_new(spreads, bench_json_spread(&bench->spreads[i]));
+    }
     json_object_set_new(root, "rounds", json_integer(bench->rounds));
     json_object_set_new(root, "wrong", json_integer(bench->wrongs));
     json_object_set_new(root, "targets", targets);
     json_object_set_new(root, "figures", figures);
+    json_object_set_new(root, "histograms", spreads);
     json_object_set_new(root, "skipped", notes);
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     printf("\n");

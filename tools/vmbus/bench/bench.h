@@ -45,6 +45,23 @@ void bench_at_least(struct bench *bench, const char *name, const struct bench_se
 void bench_at_most(struct bench *bench, const char *name, const struct bench_series *series,
                    double bound);
 
+/* How often each value was, in steps: sixteen to each doubling, up to 2^40. */
+#define BENCH_STEPS 592u
+
+struct bench_histogram {
+    uint64_t count, most;
+    uint32_t counts[BENCH_STEPS];
+};
+
+void bench_histogram_add(struct bench_histogram *histogram, uint64_t value);
+/* Where the step begins in which that share of all values ends: 0.5 is the median. */
+uint64_t bench_histogram_at(const struct bench_histogram *histogram, double share);
+/* The least value of a step. */
+uint64_t bench_histogram_from(uint32_t step);
+/* Put it into the report, behind the figure of that name; ns. */
+void bench_distribution(struct bench *bench, const char *name,
+                        const struct bench_histogram *histogram);
+
 /* A part was not measured, and why: one sentence. */
 void bench_skipped(struct bench *bench, const char *what, const char *why);
 
@@ -71,6 +88,8 @@ uint64_t bench_random(uint64_t *state);
 /* Stay on the given one of the CPUs that we may use; they are counted from 0. */
 uint32_t bench_cpu_count(void);
 void bench_pin(uint32_t cpu);
+/* Let 0 and 1 be these of them from now on. */
+void bench_use_pair(uint32_t first, uint32_t second);
 /* Memory that two processes share; zeroed, page aligned. */
 void *bench_shared(size_t bytes);
 void bench_shared_free(void *memory, size_t bytes);

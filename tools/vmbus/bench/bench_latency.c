@@ -10,9 +10,12 @@
 #include "tools/vmbus/bench/bench.h"
 
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +23,8 @@
 
 #include <vmbus/platform/atomic.h>
 #include <vmbus/ring.h>
+
+#include "tools/vmbus/bench/bench_place.h"
 
 #define RING_BYTES   16384u
 #define SPIN_TRIPS   4000u
@@ -194,13 +199,6 @@ static void way_close(struct way *way)
     bench_shared_free(way->ring, VMB_RING_MAPPING_BYTES(RING_BYTES));
 }
 
-static int latency_compare(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-    return (a > b) - (a < b);
-}
-
 /* Behind the answer: the space that was read goes back, an eighth of the ring at a time. */
 static void way_rest(struct way *way, enum kind kind, uint32_t trip)
 {
@@ -209,8 +207,15 @@ static void way_rest(struct way *way, enum kind kind, uint32_t trip)
     }
 }
 
-/* Median ns of a round trip. */
-static double latency_round(enum kind kind)
+static int latency_compare(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Round trips: median ns, and each one's. */
+static double latency_round(enum kind kind, struct bench_histogram *out_times)
 {
     static uint64_t times[SPIN_TRIPS];
     uint32_t trips = kind <= RING_SPINNING ? SPIN_TRIPS : SLEEP_TRIPS;
@@ -222,6 +227,7 @@ static double latency_round(enum kind kind)
     fflush(stdout);
     child = fork();
     if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         bench_pin(1);
         for (uint32_t trip = 1; trip <= trips; trip++) {
             way_hear(&ways[0], kind, trip);
@@ -240,6 +246,7 @@ static double latency_round(enum kind kind)
         way_say(&ways[0], kind, trip);
         way_hear(&ways[1], kind, trip);
         times[trip - 1] = bench_now_ns() - started;
+        bench_histogram_add(out_times, times[trip - 1]);
         way_rest(&ways[1], kind, trip);
     }
     (void)waitpid(child, NULL, 0);
@@ -250,30 +257,100 @@ static double latency_round(enum kind kind)
     return (double)times[trips / 2];
 }
 
-bool bench_latency(struct bench *bench)
+/* All rounds of one pair of CPUs, and of each kind. */
+struct latency {
+    struct bench_series series[KINDS];
+    struct bench_histogram times[KINDS];
+};
+
+static void latency_sum(struct bench_histogram *sum, const struct bench_histogram *times)
 {
-    static struct bench_series series[KINDS];
+    for (uint32_t step = 0; step < BENCH_STEPS; step++) {
+        sum->counts[step] += times->counts[step];
+    }
+    sum->count += times->count;
+    sum->most = times->most > sum->most ? times->most : sum->most;
+}
+
+/*
+ * A round, of what spins only if the pair is far. It counts for the pair if that is then as it was;
+ * what the ring takes of its floor it says in any case.
+ */
+static bool latency_place(struct latency *latency, enum place place, uint32_t round,
+                          struct bench_series *spinning)
+{
+    static struct bench_histogram times[KINDS];
+    uint32_t kinds = place == PLACE_NEAR ? KINDS : RING_SPINNING + 1;
+    double median[KINDS] = {0}, ns;
+
+    if (!place_take(place)) {
+        return false;
+    }
+    memset(times, 0, sizeof(times));
+    for (uint32_t i = 0; i < kinds; i++) {
+        enum kind kind = (enum kind)((i + round) % kinds);
+
+        median[kind] = latency_round(kind, &times[kind]);
+    }
+    bench_add(spinning, median[RING_SPINNING] / median[FLOOR]);
+    if (!place_holds(place, &ns)) {
+        return false;
+    }
+    for (uint32_t kind = 0; kind < kinds; kind++) {
+        bench_add(&latency->series[kind], median[kind]);
+        latency_sum(&latency->times[kind], &times[kind]);
+    }
+    return true;
+}
+
+static void latency_report(struct bench *bench, const struct latency *latency, enum place place)
+{
     struct bench_series ratio;
     char name[96];
 
-    for (uint32_t round = 0; round < bench_rounds(bench); round++) {
-        for (uint32_t i = 0; i < KINDS; i++) {
-            enum kind kind = (enum kind)((i + round) % KINDS);
-
-            bench_progress(bench, "latency: round %u of %u, %s", round + 1, bench_rounds(bench),
-                           names[kind]);
-            bench_add(&series[kind], latency_round(kind));
-        }
+    if (latency->series[0].count < 5) {
+        bench_skipped(bench, place == PLACE_NEAR ? "latency, near" : "latency, far",
+                      "no pair of CPUs was of that kind for long enough");
+        return;
     }
     for (uint32_t kind = 0; kind < KINDS; kind++) {
-        snprintf(name, sizeof(name), "latency: %s", names[kind]);
-        bench_figure(bench, name, "ns", &series[kind]);
+        if (latency->series[kind].count != 0) {
+            snprintf(name, sizeof(name), "latency: %s, %s", names[kind], place_names[place]);
+            bench_figure(bench, name, "ns", &latency->series[kind]);
+            bench_distribution(bench, name, &latency->times[kind]);
+        }
     }
-    ratio = bench_ratio(&series[RING_SPINNING], &series[FLOOR]);
-    bench_at_most(bench, "latency: ring spinning, of a line of data and one of flag", &ratio, 1.25);
-    ratio = bench_ratio(&series[RING_SPINNING], &series[FLOOR_ONE]);
-    bench_figure(bench, "latency: ring spinning, of one line for both", "times", &ratio);
-    ratio = bench_ratio(&series[RING_SLEEPING], &series[EVENTFD]);
-    bench_at_most(bench, "latency: ring sleeping, of a raw eventfd", &ratio, 1.1);
+    ratio = bench_ratio(&latency->series[RING_SPINNING], &latency->series[FLOOR]);
+    snprintf(name, sizeof(name), "latency: ring spinning, of a line of data and one of flag, %s",
+             place_names[place]);
+    bench_figure(bench, name, "times", &ratio);
+    ratio = bench_ratio(&latency->series[RING_SPINNING], &latency->series[FLOOR_ONE]);
+    snprintf(name, sizeof(name), "latency: ring spinning, of one line for both, %s",
+             place_names[place]);
+    bench_figure(bench, name, "times", &ratio);
+    if (place == PLACE_NEAR) {
+        ratio = bench_ratio(&latency->series[RING_SLEEPING], &latency->series[EVENTFD]);
+        bench_at_most(bench, "latency: ring sleeping, of a raw eventfd", &ratio, 1.1);
+    }
+}
+
+bool bench_latency(struct bench *bench)
+{
+    static struct latency latency[PLACES];
+    struct bench_series spinning = {.count = 0};
+
+    memset(latency, 0, sizeof(latency));
+    for (uint32_t round = 0; round < bench_rounds(bench); round++) {
+        bench_progress(bench, "latency: round %u of %u", round + 1, bench_rounds(bench));
+        for (uint32_t place = 0; place < PLACES; place++) {
+            (void)latency_place(&latency[place], (enum place)place, round, &spinning);
+        }
+    }
+    place_forget();
+    for (uint32_t place = 0; place < PLACES; place++) {
+        latency_report(bench, &latency[place], (enum place)place);
+    }
+    bench_at_most(bench, "latency: ring spinning, of a line of data and one of flag", &spinning,
+                  1.25);
     return true;
 }

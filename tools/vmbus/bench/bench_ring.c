@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/vmbus/bench/bench_place.h"
 #include "tools/vmbus/bench/bench_stream.h"
 
 #define SIZES      7u
@@ -68,64 +69,94 @@ static double ring_stream(const struct transport_kind *kind, uint32_t bytes)
     return best;
 }
 
-static void ring_size(struct bench *bench, uint32_t size, struct bench_series stream[TRANSPORTS],
-                      struct bench_series same[TRANSPORTS], const bool *there)
+/* All rounds of a size: by pair of CPUs, and on one core. */
+struct ring_times {
+    struct bench_series stream[PLACES][TRANSPORTS];
+    struct bench_series line[PLACES]; /* There and back, after each round. */
+    struct bench_series same[TRANSPORTS];
+};
+
+/* A round on a pair of CPUs. It counts if the pair is then as it was. */
+static bool ring_place(struct ring_times *times, enum place place, uint32_t bytes, uint32_t round,
+                       const bool *there)
+{
+    double stream[TRANSPORTS], line;
+
+    if (!place_take(place)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < TRANSPORTS; i++) {
+        uint32_t kind = (i + round) % TRANSPORTS;
+
+        stream[kind] = there[kind] ? ring_stream(&transport_kinds[kind], bytes) : 0;
+    }
+    if (!place_holds(place, &line)) {
+        return false;
+    }
+    bench_add(&times->line[place], line);
+    for (uint32_t kind = 0; kind < TRANSPORTS; kind++) {
+        if (there[kind]) {
+            bench_add(&times->stream[place][kind], stream[kind]);
+        }
+    }
+    return true;
+}
+
+static void ring_size(struct bench *bench, uint32_t size, struct ring_times *times,
+                      const bool *there)
 {
     uint64_t count = (uint64_t)(500000.0 / (50 + sizes[size] / 20.0)) + 64;
 
     for (uint32_t round = 0; round < bench_rounds(bench); round++) {
         bench_progress(bench, "ring: %u bytes, round %u of %u", sizes[size], round + 1,
                        bench_rounds(bench));
+        for (uint32_t place = 0; place < PLACES; place++) {
+            for (uint32_t i = 0;
+                 i < 3 && !ring_place(times, (enum place)place, sizes[size], round, there); i++) {
+            }
+        }
         for (uint32_t i = 0; i < TRANSPORTS; i++) {
             uint32_t kind = (i + round) % TRANSPORTS;
 
             if (there[kind]) {
-                bench_add(&stream[kind], ring_stream(&transport_kinds[kind], sizes[size]));
-                bench_add(&same[kind], ring_same_core(&transport_kinds[kind], sizes[size], count));
+                bench_add(&times->same[kind],
+                          ring_same_core(&transport_kinds[kind], sizes[size], count));
             }
         }
     }
+    place_forget();
 }
 
-static void ring_target(struct bench *bench, const struct bench_series *over,
-                        const struct bench_series *under, uint32_t bytes, const char *what,
-                        double least)
+static void ring_targets(struct bench *bench, uint32_t size, const struct ring_times *times,
+                         enum place place, const bool *there)
 {
-    struct bench_series ratio = bench_ratio(over, under);
-    char name[96];
-
-    snprintf(name, sizeof(name), "ring stream, %u bytes%s", bytes, what);
-    bench_at_least(bench, name, &ratio, least);
-}
-
-static void ring_targets(struct bench *bench, uint32_t size, struct bench_series stream[TRANSPORTS],
-                         const bool *there)
-{
+    const struct bench_series *stream = times->stream[place];
     const struct bench_series *ours = &stream[TRANSPORT_OURS_BATCH];
     struct bench_series ratio;
-    char name[96];
+    char name[56], what[96];
 
+    snprintf(name, sizeof(name), "ring stream, %u bytes, %s", sizes[size], place_names[place]);
     if (there[TRANSPORT_DPDK]) {
-        ring_target(bench, &stream[TRANSPORT_DPDK], ours, sizes[size], ": times DPDK",
-                    sizes[size] <= 64 ? 9.0 : 1.3);
+        ratio = bench_ratio(&stream[TRANSPORT_DPDK], ours);
+        snprintf(what, sizeof(what), "%s: times DPDK", name);
+        bench_at_least(bench, what, &ratio, sizes[size] <= 64 ? 9.0 : 1.3);
         if (sizes[size] >= 256) {
-            ring_target(bench, &stream[TRANSPORT_DPDK], &stream[TRANSPORT_OURS_VIEW], sizes[size],
-                        " in place: times DPDK", 2.0);
+            ratio = bench_ratio(&stream[TRANSPORT_DPDK], &stream[TRANSPORT_OURS_VIEW]);
+            snprintf(what, sizeof(what), "%s, in place: times DPDK", name);
+            bench_at_least(bench, what, &ratio, 2.0);
         }
     }
     if (there[TRANSPORT_CK] && sizes[size] <= 64) {
         ratio = bench_ratio(ours, &stream[TRANSPORT_CK]);
-        snprintf(name, sizeof(name), "ring stream, %u bytes: of Concurrency Kit's pointers",
-                 sizes[size]);
-        bench_at_most(bench, name, &ratio, 1.7);
+        snprintf(what, sizeof(what), "%s: of Concurrency Kit's pointers", name);
+        bench_at_most(bench, what, &ratio, 1.7);
     }
     ratio = bench_ratio(&stream[TRANSPORT_ENDPOINT], &stream[TRANSPORT_ENDPOINT_BURST]);
-    snprintf(name, sizeof(name), "ring stream, %u bytes: bursts of endpoints, times one by one",
-             sizes[size]);
-    bench_figure(bench, name, "times", &ratio);
+    snprintf(what, sizeof(what), "%s: bursts of endpoints, times one by one", name);
+    bench_figure(bench, what, "times", &ratio);
     ratio = bench_ratio(ours, &stream[TRANSPORT_BARE]);
-    snprintf(name, sizeof(name), "ring stream, %u bytes: of bare copies", sizes[size]);
-    bench_figure(bench, name, "times", &ratio);
+    snprintf(what, sizeof(what), "%s: of bare copies", name);
+    bench_figure(bench, what, "times", &ratio);
 }
 
 static void ring_probe(struct bench *bench, bool *there)
@@ -152,33 +183,56 @@ static void ring_probe(struct bench *bench, bool *there)
     }
 }
 
+static void ring_figures(struct bench *bench, uint32_t size, const struct ring_times *times,
+                         enum place place, const bool *there)
+{
+    char name[96], plot[96];
+
+    if (times->line[place].count < 5) {
+        bench_skipped(bench, place == PLACE_NEAR ? "ring, near" : "ring, far",
+                      "no pair of CPUs was of that kind for long enough");
+        return;
+    }
+    snprintf(name, sizeof(name), "ring stream, %u bytes, %s: a line there and back", sizes[size],
+             place_names[place]);
+    bench_figure(bench, name, "ns", &times->line[place]);
+    snprintf(plot, sizeof(plot), "Stream between processes, by packet size%s",
+             place == PLACE_NEAR ? "" : ", no cache shared");
+    for (uint32_t kind = 0; kind < TRANSPORTS; kind++) {
+        if (there[kind]) {
+            snprintf(name, sizeof(name), "ring stream, %u bytes, %s: %s", sizes[size],
+                     place_names[place], transport_kinds[kind].name);
+            bench_figure(bench, name, "ns/packet", &times->stream[place][kind]);
+            bench_point(bench, plot, "bytes|ns a packet", transport_kinds[kind].name, sizes[size],
+                        bench_median(&times->stream[place][kind]));
+        }
+    }
+    ring_targets(bench, size, times, place, there);
+}
+
 static void ring_sizes(struct bench *bench, const bool *there)
 {
-    static struct bench_series stream[TRANSPORTS], same[TRANSPORTS];
+    static struct ring_times times;
     char name[96];
 
     for (uint32_t size = 0; size < SIZES; size++) {
-        memset(stream, 0, sizeof(stream));
-        memset(same, 0, sizeof(same));
+        memset(&times, 0, sizeof(times));
         transport_ring_bytes = RING_BYTES;
         ring_verify(bench, size);
-        ring_size(bench, size, stream, same, there);
-        for (uint32_t kind = 0; kind < TRANSPORTS; kind++) {
-            if (!there[kind]) {
-                continue;
-            }
-            snprintf(name, sizeof(name), "ring stream, %u bytes: %s", sizes[size],
-                     transport_kinds[kind].name);
-            bench_figure(bench, name, "ns/packet", &stream[kind]);
-            bench_point(bench, "Stream between processes, by packet size", "bytes|ns a packet",
-                        transport_kinds[kind].name, sizes[size], bench_median(&stream[kind]));
-            snprintf(name, sizeof(name), "ring same core, %u bytes: %s", sizes[size],
-                     transport_kinds[kind].name);
-            bench_figure(bench, name, "ns/packet", &same[kind]);
-            bench_point(bench, "Send and receive on one core, by packet size", "bytes|ns a packet",
-                        transport_kinds[kind].name, sizes[size], bench_median(&same[kind]));
+        ring_size(bench, size, &times, there);
+        for (uint32_t place = 0; place < PLACES; place++) {
+            ring_figures(bench, size, &times, (enum place)place, there);
         }
-        ring_targets(bench, size, stream, there);
+        for (uint32_t kind = 0; kind < TRANSPORTS; kind++) {
+            if (there[kind]) {
+                snprintf(name, sizeof(name), "ring same core, %u bytes: %s", sizes[size],
+                         transport_kinds[kind].name);
+                bench_figure(bench, name, "ns/packet", &times.same[kind]);
+                bench_point(bench, "Send and receive on one core, by packet size",
+                            "bytes|ns a packet", transport_kinds[kind].name, sizes[size],
+                            bench_median(&times.same[kind]));
+            }
+        }
     }
 }
 
@@ -190,8 +244,10 @@ static void ring_grow(struct bench *bench, const char *plot, const char *axes, u
     char curve[96];
 
     for (uint32_t round = 0; round < 5; round++) {
+        (void)place_take(PLACE_NEAR);
         bench_add(&series, ring_stream(&transport_kinds[kind], bytes));
     }
+    place_forget();
     snprintf(curve, sizeof(curve), "%s, %u bytes", transport_kinds[kind].name, bytes);
     bench_point(bench, plot, axes, curve, x, bench_median(&series));
 }

@@ -12,6 +12,7 @@
 #define BENCH_CURVES  10u
 #define BENCH_POINTS  32u
 #define BENCH_NOTES   16u
+#define BENCH_SPREADS 16u
 
 struct bench_row {
     char name[BENCH_NAME];
@@ -39,6 +40,11 @@ struct bench_plot {
     uint32_t count;
 };
 
+struct bench_spread {
+    char name[BENCH_NAME];
+    struct bench_histogram histogram;
+};
+
 struct bench {
     uint32_t rounds;
     bool json;
@@ -53,6 +59,8 @@ struct bench {
     uint32_t plot_count;
     char notes[BENCH_NOTES][2 * BENCH_NAME];
     uint32_t note_count;
+    struct bench_spread spreads[BENCH_SPREADS];
+    uint32_t spread_count;
 };
 
 /* Draw a plot to a file, as SVG; false if that cannot be written or there is no gnuplot. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/vmbus/bench/bench_stream.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +92,7 @@ struct stream *stream_open(const struct transport_kind *kind, uint32_t bytes)
     fflush(stdout);
     stream->child = fork();
     if (stream->child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         bench_pin(1);
         transport_touch(transport);
         __atomic_store_n(&stream->meeting->born, 1, __ATOMIC_RELEASE);

@@ -37,9 +37,17 @@ uint32_t bench_cpu_count(void)
     return (uint32_t)CPU_COUNT(&system_cpus);
 }
 
+static uint32_t system_pair[2] = {0, 1};
+
+void bench_use_pair(uint32_t first, uint32_t second)
+{
+    system_pair[0] = first;
+    system_pair[1] = second;
+}
+
 void bench_pin(uint32_t cpu)
 {
-    uint32_t place = cpu % bench_cpu_count();
+    uint32_t place = (cpu < 2 ? system_pair[cpu] : cpu) % bench_cpu_count();
     cpu_set_t one;
     size_t number;
 
