@@ -34,6 +34,7 @@
 enum kind {
     FLOOR_ONE, /* A line with 16 bytes of data and its flag, each way. */
     FLOOR,     /* A line of data and one with the flag. */
+    LAYOUT,    /* Packets behind each other and an index, as VMBus lays them out; no checks. */
     RING_SPINNING,
     EVENTFD,
     RING_SLEEPING, /* The ring decides whether to write the eventfd. */
@@ -45,6 +46,7 @@ enum kind {
 
 static const char *const names[KINDS] = {"line of data and flag, spinning",
                                          "lines of data and of flag, spinning",
+                                         "bare packets of VMBus, spinning",
                                          "ring, spinning",
                                          "eventfd",
                                          "ring and eventfd, sleeping",
@@ -58,6 +60,8 @@ struct way {
     uint64_t data[2];                /* On the same line, as a cunning user would. */
     _Alignas(4096) uint64_t more[2]; /* On a line of another page, as a ring's data. */
     _Alignas(64) uint32_t word;
+    _Alignas(64) uint32_t written; /* How far, of bare packets: each on a line of one side. */
+    _Alignas(64) uint32_t taken;
     _Alignas(64) struct vmb_ring_tx tx;
     _Alignas(64) struct vmb_ring_rx rx;
     uint8_t *ring;
@@ -105,6 +109,39 @@ static void ring_hear(struct way *way, bool sleeps)
     }
 }
 
+/* Where a bare packet begins, none across the ring's end; then goes on behind it. */
+static uint64_t *layout_next(const struct way *way, uint32_t *offset)
+{
+    uint32_t at = *offset;
+
+    *offset = at + 2 * (PACKET_BYTES + 24) <= RING_BYTES ? at + PACKET_BYTES + 24 : 0;
+    return (uint64_t *)(void *)(way->ring + 4096 + at);
+}
+
+static void layout_say(struct way *way, uint32_t trip)
+{
+    uint64_t *packet = layout_next(way, &way->written);
+
+    packet[0] = VMB_PACKET_IN_BAND;
+    packet[1] = 0;
+    packet[2] = trip;
+    packet[3] = trip;
+    packet[4] = way->written;
+    __atomic_store_n((uint32_t *)(void *)way->ring, trip, __ATOMIC_RELEASE);
+}
+
+static void layout_hear(struct way *way, uint32_t trip)
+{
+    const volatile uint64_t *packet;
+
+    while (__atomic_load_n((uint32_t *)(void *)way->ring, __ATOMIC_ACQUIRE) != trip) {
+    }
+    packet = layout_next(way, &way->taken);
+    if (packet[0] != VMB_PACKET_IN_BAND || packet[2] != trip || packet[3] != trip) {
+        way_die("vmbus bench: packet");
+    }
+}
+
 static void way_say(struct way *way, enum kind kind, uint32_t trip)
 {
     uint64_t one = 1;
@@ -119,6 +156,9 @@ static void way_say(struct way *way, enum kind kind, uint32_t trip)
         way->more[0] = trip;
         way->more[1] = trip;
         __atomic_store_n(&way->flag, trip, __ATOMIC_RELEASE);
+        break;
+    case LAYOUT:
+        layout_say(way, trip);
         break;
     case RING_SPINNING:
     case RING_SLEEPING:
@@ -149,6 +189,9 @@ static void way_hear(struct way *way, enum kind kind, uint32_t trip)
             trip) {
             way_die("vmbus bench: line");
         }
+        break;
+    case LAYOUT:
+        layout_hear(way, trip);
         break;
     case RING_SPINNING:
     case RING_SLEEPING:
@@ -199,10 +242,10 @@ static void way_close(struct way *way)
     bench_shared_free(way->ring, VMB_RING_MAPPING_BYTES(RING_BYTES));
 }
 
-/* Behind the answer: the space that was read goes back, an eighth of the ring at a time. */
-static void way_rest(struct way *way, enum kind kind, uint32_t trip)
+/* Behind the answer: what was read goes back, and its line with it. */
+static void way_rest(struct way *way, enum kind kind)
 {
-    if (kind == RING_SPINNING && trip % (RING_BYTES / 8 / (PACKET_BYTES + 24)) == 0) {
+    if (kind == RING_SPINNING) {
         bench_ignore(vmb_ring_rx_commit(&way->rx));
     }
 }
@@ -232,7 +275,7 @@ static double latency_round(enum kind kind, struct bench_histogram *out_times)
         for (uint32_t trip = 1; trip <= trips; trip++) {
             way_hear(&ways[0], kind, trip);
             way_say(&ways[1], kind, trip);
-            way_rest(&ways[0], kind, trip);
+            way_rest(&ways[0], kind);
         }
         _exit(0);
     }
@@ -247,7 +290,7 @@ static double latency_round(enum kind kind, struct bench_histogram *out_times)
         way_hear(&ways[1], kind, trip);
         times[trip - 1] = bench_now_ns() - started;
         bench_histogram_add(out_times, times[trip - 1]);
-        way_rest(&ways[1], kind, trip);
+        way_rest(&ways[1], kind);
     }
     (void)waitpid(child, NULL, 0);
     way_close(&ways[0]);
@@ -327,6 +370,9 @@ static void latency_report(struct bench *bench, const struct latency *latency, e
     ratio = bench_ratio(&latency->series[RING_SPINNING], &latency->series[FLOOR_ONE]);
     snprintf(name, sizeof(name), "latency: ring spinning, of one line for both, %s",
              place_names[place]);
+    bench_figure(bench, name, "times", &ratio);
+    ratio = bench_ratio(&latency->series[RING_SPINNING], &latency->series[LAYOUT]);
+    snprintf(name, sizeof(name), "latency: ring spinning, of bare packets, %s", place_names[place]);
     bench_figure(bench, name, "times", &ratio);
     if (place == PLACE_NEAR) {
         ratio = bench_ratio(&latency->series[RING_SLEEPING], &latency->series[EVENTFD]);
