@@ -19,8 +19,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import orders
+
+ROOT = Path(__file__).resolve().parents[2]
 STATEMENTS = Path(__file__).resolve().parent / "statements.list"
-PAPER = Path(__file__).resolve().parents[2] / "docs" / "PROOF.md"
+PAPER = ROOT / "docs" / "PROOF.md"
 BEGIN, END = "<!-- ledger: begin -->", "<!-- ledger: end -->"
 HEAD = "| Where | What is changed | Outcome |\n| --- | --- | --- |\n"
 PARTS = 8  # Of each program's mutants: they are unequal, so more than there are cores.
@@ -46,6 +49,10 @@ def today(programs: list[Path]) -> list[str]:
     if double:
         sys.exit(f"ledger: two mutants of one name: {double}")
     blocks = re.findall(r"^([a-z-]+): src/", STATEMENTS.read_text(), re.MULTILINE)
+    places = subprocess.run([str(programs[0]), "--places"], stdout=subprocess.PIPE, text=True, check=True)
+    unseen = orders.faults(ROOT, places.stdout.splitlines())
+    if unseen:
+        sys.exit("ledger: orders that no mutant weakens:\n" + "\n".join(unseen))
     lost = [name for name in blocks if not any(f"` {name} |" in key for key in keys)]
     if lost:
         sys.exit(f"ledger: the text of these is in the source no more; mend statements.list: {lost}")

@@ -3,8 +3,8 @@
  * The mutants: is each ordering, each fence and each check of the dispatch path needed, and does a
  * scenario say so? Two kinds:
  *
- *   orders      every place in the watched files whose order is stronger than relaxed, made weaker,
- *               one step at a time; the hooks themselves find the places, so that none is missed
+ *   orders      every place in src/ whose order is stronger than relaxed, made weaker, one step at
+ * a time; the hooks themselves find the places, and ledger.py compares them with the text
  *   statements  those of statements.list, woven into copies of the sources
  *
  * The orders are weakened in the library's own sources, so this file is built twice: with them, and
@@ -40,41 +40,6 @@ __attribute__((no_sanitize_thread)) bool xpl_mutates(unsigned mutant)
     return true;
 }
 
-/* Where orders are weakened. */
-static const char *const watched[] = {
-    "vmb_gate.h",
-    "vmb_grace.h",
-    "vmb_grace.c",
-    "vmb_guest_dispatch.c",
-    "vmb_guest_run.c",
-    "vmb_guest_relids.c",
-    "vmb_guest_poll.c",
-    "vmb_ring_rx.c",
-    "vmb_ring_tx.c",
-    "vmb_hv_slot.c",
-    "vmb_guest_vp.c",
-    "vmb_guest_connect.c",
-    "vmb_guest_open.c",
-    "vmb_loan.h",
-    "vmb_host.c",
-    "vmb_host_dispatch.c",
-    "vmb_host_inbox.c",
-    "vmb_host_modify.c",
-    "vmb_host_gpadl.c",
-    "vmb_request.c",
-    "vmb_hv_port.c",
-    "vmb_hv_ports.c",
-    "vmb_hv_passage.h",
-    "vmb_hv_synic.c",
-    "vmb_hv_synic_signal.c",
-    "vmb_hv_synic_message.c",
-    "vmb_guest_monitor.c",
-    "vmb_guest_stuck.c",
-    "vmb_guest_crash.c",
-    "vmb_host_stuck.c",
-    "vmb_host_save.c",
-};
-
 static const struct {
     unsigned number;
     const char *name;
@@ -105,6 +70,7 @@ struct kill {
 static bool reached[SCENARIOS][SITES];
 static unsigned total, killed;
 static bool list_only;              /* Say which there are, and run none. */
+static bool list_places;            /* Say which orders there are. */
 static unsigned shard, shards = 1;  /* Every so many of them: for several cores. */
 static double seconds_a_search = 2; /* Of one scenario under one model, to its end. */
 static const char *only;            /* Those whose line says this. */
@@ -118,20 +84,22 @@ static const char *base_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+/* Orders are weakened in all of the library; scenarios and the engine have some of their own. */
 static bool is_watched(const struct xpl_site *site)
 {
-    for (unsigned i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
-        if (strcmp(base_name(site->file), watched[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return strstr(site->file, "src/") != NULL;
+}
+
+static bool is_ordered(const struct xpl_site *site)
+{
+    return site->order_written != XPL_RELAXED || site->failure_written != XPL_RELAXED;
 }
 
 static bool same_place(const struct xpl_site *a, const struct xpl_site *b)
 {
     return a->line == b->line && a->kind == b->kind && strcmp(a->text, b->text) == 0 &&
-           a->order_written == b->order_written && strcmp(a->function, b->function) == 0 &&
+           a->order_written == b->order_written && a->failure_written == b->failure_written &&
+           strcmp(a->function, b->function) == 0 &&
            strcmp(base_name(a->file), base_name(b->file)) == 0;
 }
 
@@ -152,7 +120,7 @@ static void places_find(void)
     for (size_t i = 0; i < count; i++) {
         unsigned at = 0;
 
-        if (!is_watched(sites[i]) || sites[i]->order_written == XPL_RELAXED) {
+        if (!is_watched(sites[i]) || !is_ordered(sites[i])) {
             continue;
         }
         while (at < place_count && !same_place(places[at].sites[0], sites[i])) {
@@ -170,10 +138,19 @@ static void places_find(void)
     qsort(places, place_count, sizeof(places[0]), place_compare);
 }
 
-static void place_set(const struct place *place, uint8_t order)
+/* The order of a place; of a compare-exchange that fails, if so said. */
+static void place_set(const struct place *place, bool failing, uint8_t order)
 {
     for (unsigned i = 0; i < place->count; i++) {
-        place->sites[i]->order = order;
+        *(failing ? &place->sites[i]->failure : &place->sites[i]->order) = order;
+    }
+}
+
+static void place_restore(const struct place *place)
+{
+    for (unsigned i = 0; i < place->count; i++) {
+        place->sites[i]->order = place->sites[i]->order_written;
+        place->sites[i]->failure = place->sites[i]->failure_written;
     }
 }
 
@@ -181,6 +158,8 @@ static void place_set(const struct place *place, uint8_t order)
 static unsigned weaker(const struct xpl_site *site, uint8_t out[2])
 {
     switch (site->order_written) {
+    case XPL_RELAXED:
+        return 0;
     case XPL_SEQ_CST:
         out[0] = site->kind == XPL_LOAD    ? XPL_ACQUIRE
                  : site->kind == XPL_STORE ? XPL_RELEASE
@@ -422,7 +401,7 @@ static const char *object_words(const struct xpl_site *site, char *text, size_t 
 }
 
 /* The beginning of the ledger's line of a weaker order. */
-static void order_line(unsigned place, uint8_t to, char *line, size_t size)
+static void order_line(unsigned place, bool failing, uint8_t to, char *line, size_t size)
 {
     const struct xpl_site *site = places[place].sites[0];
     const unsigned same = same_before(place);
@@ -436,29 +415,51 @@ static void order_line(unsigned place, uint8_t to, char *line, size_t size)
              : site->kind == XPL_STORE ? "store to"
                                        : "change of",
              object_words(site, object, sizeof(object)));
-    snprintf(line, size, "| `%s` %s()%s | %s: %s to %s | ", base_name(site->file), site->function,
-             number, what, xpl_order_name((enum xpl_order)site->order_written),
-             site->kind == XPL_FENCE && to == XPL_RELAXED ? "none"
-                                                          : xpl_order_name((enum xpl_order)to));
+    snprintf(
+        line, size, "| `%s` %s()%s | %s%s: %s to %s | ", base_name(site->file), site->function,
+        number, what, failing ? " that fails" : "",
+        xpl_order_name((enum xpl_order)(failing ? site->failure_written : site->order_written)),
+        site->kind == XPL_FENCE && to == XPL_RELAXED ? "none" : xpl_order_name((enum xpl_order)to));
+}
+
+static void mutate_order(unsigned place, bool failing, uint8_t to)
+{
+    char line[512];
+
+    order_line(place, failing, to, line, sizeof(line));
+    if (mutant_wanted(line)) {
+        place_set(&places[place], failing, to);
+        mutant_run((int)place, line);
+        place_restore(&places[place]);
+    }
 }
 
 static void mutate_orders(void)
 {
     for (unsigned i = 0; i < place_count; i++) {
+        const struct xpl_site *site = places[i].sites[0];
         uint8_t orders[2];
-        const unsigned count = weaker(places[i].sites[0], orders);
+        const unsigned count = weaker(site, orders);
 
         for (unsigned j = 0; j < count; j++) {
-            char line[512];
-
-            order_line(i, orders[j], line, sizeof(line));
-            if (!mutant_wanted(line)) {
-                continue;
-            }
-            place_set(&places[i], orders[j]);
-            mutant_run((int)i, line);
-            place_set(&places[i], places[i].sites[0]->order_written);
+            mutate_order(i, false, orders[j]);
         }
+        if (site->kind == XPL_CAS && site->failure_written != XPL_RELAXED) {
+            mutate_order(i, true, XPL_RELAXED);
+        }
+    }
+}
+
+/* For ledger.py, which compares it with what the text says: each order, once for each place. */
+static void places_print(void)
+{
+    for (unsigned i = 0; i < place_count; i++) {
+        const struct xpl_site *site = places[i].sites[0];
+        const char *order = xpl_order_name((enum xpl_order)site->order_written);
+        const char *failure = xpl_order_name((enum xpl_order)site->failure_written);
+
+        printf("%s %s %s\n", base_name(site->file), order,
+               site->kind == XPL_CAS ? failure : xpl_order_name(XPL_RELAXED));
     }
 }
 
@@ -491,8 +492,9 @@ static char *file_read(const char *name)
     return text;
 }
 
-static const char usage[] = "usage: %s [--list] [--known LEDGER] [--only TEXT] [--scenario NAME] "
-                            "[--seconds S] [--shard I/N]\n";
+static const char usage[] =
+    "usage: %s [--list] [--places] [--known LEDGER] [--only TEXT] [--scenario NAME] "
+    "[--seconds S] [--shard I/N]\n";
 
 static void arguments_take(int argc, char **argv)
 {
@@ -501,6 +503,10 @@ static void arguments_take(int argc, char **argv)
 
         if (strcmp(argv[i], "--list") == 0) {
             list_only = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--places") == 0) {
+            list_places = true;
             continue;
         }
         i++;
@@ -529,6 +535,10 @@ int main(int argc, char **argv)
         mutate_statements();
     } else {
         places_find();
+        if (list_places) {
+            places_print();
+            return 0;
+        }
         if (!list_only && ledger == NULL && by == NULL) {
             coverage_measure();
         }

@@ -429,15 +429,23 @@ void host_world_takes_interrupts(void)
     world.takes_interrupts = true;
 }
 
-void host_world_open(struct host_device *device)
+void host_world_offer(struct host_device *device)
 {
     struct vmb_host_offer_options offer = {
         .struct_bytes = sizeof(offer), .driver = &driver, .device = device, .hooks = &hooks};
-    struct vmb_message message = {.number = VMB_MSG_OPEN_CHANNEL};
     uint64_t pages[4];
 
-    *device = (struct host_device){
-        .name = device->name, .receives = device->receives, .lazy = device->lazy};
+    *device = (struct host_device){.name = device->name,
+                                   .receives = device->receives,
+                                   .lazy = device->lazy,
+                                   .driver = device->driver,
+                                   .hooks = device->hooks,
+                                   .context = device->context};
+    if (device->driver != NULL) {
+        offer.driver = device->driver;
+        offer.hooks = device->hooks;
+        offer.device = device->context;
+    }
     offer.monitored = device->lazy;
     offer.instance_id.bytes[0] = (uint8_t)++world.device_count;
     world_must(vmb_host_offer(host_world, &offer, &device->channel) == VMB_OK, "no device");
@@ -448,20 +456,40 @@ void host_world_open(struct host_device *device)
     for (uint32_t i = 0; i < 4; i++) {
         pages[i] = FIRST + world.pages_given++;
     }
-    host_world_share(device->relid, ++world.gpadls_given, pages, 4);
+    device->ring_gpadl = ++world.gpadls_given;
+    host_world_share(device->relid, device->ring_gpadl, pages, 4);
     host_world_settle();
-    message.u.open_channel.relid = device->relid;
-    message.u.open_channel.open_id = device->relid;
-    message.u.open_channel.ring_gpadl = world.gpadls_given;
-    message.u.open_channel.downstream_page_offset = 2;
-    world_say(&message);
-    while (vmb_host_run(host_world, 4)) {
-    }
-    world_must(device->endpoint != NULL, "not open");
-    raised[0].value = interrupt[0].value = 0;
-    due[0].value = due[1].value = work.value = 0;
     xpl_keep_watched(device, sizeof(*device));
     xpl_name(&device->produced, "work of %s", device->name);
+}
+
+void host_world_ask_open(struct host_device *device)
+{
+    struct vmb_message message = {.number = VMB_MSG_OPEN_CHANNEL};
+
+    message.u.open_channel.relid = device->relid;
+    message.u.open_channel.open_id = device->relid;
+    message.u.open_channel.ring_gpadl = device->ring_gpadl;
+    message.u.open_channel.downstream_page_offset = 2;
+    host_world_post(&message);
+}
+
+void host_world_run_all(void)
+{
+    host_world_settle();
+    while (vmb_host_run(host_world, 4)) {
+    }
+    host_world_settle();
+    raised[0].value = interrupt[0].value = 0;
+    due[0].value = due[1].value = work.value = 0;
+}
+
+void host_world_open(struct host_device *device)
+{
+    host_world_offer(device);
+    host_world_ask_open(device);
+    host_world_run_all();
+    world_must(device->endpoint != NULL || device->driver != NULL, "not open");
 }
 
 void host_world_ring(struct host_device *device)

@@ -19,6 +19,7 @@ struct host_device {
     struct vmb_host_channel *channel;
     struct vmb_endpoint *endpoint; /* While it is open. */
     uint32_t relid;
+    uint32_t ring_gpadl;
     uint8_t *rings;
     vmb_atomic_word produced; /* Work that the guest has put there before it signals. */
     uintptr_t seen;           /* What the handler saw of it, last. The device's own, plain. */
@@ -31,6 +32,10 @@ struct host_device {
     bool lazy;                /* Its guest signals by the monitor page. */
     uint8_t monitor;          /* Which bit of it. */
     uint32_t received;
+    /* A driver of its own, instead of this world's; `context` is what it is called with. */
+    const struct vmb_driver *driver;
+    const struct vmb_host_hooks *hooks;
+    void *context;
     struct vmb_ring_tx ring; /* The guest's end of the ring to the host, if it is used. */
 };
 
@@ -39,8 +44,13 @@ extern struct vmb_host *host_world;
 /* For `prepare`: a host and a guest that is connected with this version. */
 void host_world_begin(uint32_t version);
 
-/* For `prepare`: the host offers, and the guest opens it on VP 0. Relids count from 1. */
+/*
+ * For `prepare`: the host offers, and the guest opens it on VP 0. Relids count from 1. The second
+ * does all but open it: host_world_ask_open() has the guest ask for that.
+ */
 void host_world_open(struct host_device *device);
+void host_world_offer(struct host_device *device);
+void host_world_ask_open(struct host_device *device);
 
 /* For `prepare`: the guest's end of its ring to the host. */
 void host_world_ring(struct host_device *device);
@@ -60,6 +70,9 @@ void host_world_runner(void *argument);
 
 /* A thread for ever: the control plane. */
 void host_world_control(void *argument);
+
+/* For `prepare`: whatever is to be done on the host, until all is quiet. */
+void host_world_run_all(void);
 
 /* For `check`: the control plane, once more; all that was produced has been seen. */
 void host_world_settle(void);

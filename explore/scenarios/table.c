@@ -47,9 +47,30 @@
     X(port_cut) \
     X(requests) \
     X(requests_cancelled) \
+    X(stor_added) \
+    X(stor_added_second) \
+    X(stor_attention) \
+    X(stor_close) \
+    X(stor_complete) \
+    X(stor_held) \
+    X(stor_ready) \
+    X(stor_removed) \
+    X(stor_reset) \
+    X(stor_reset_begun) \
+    X(stor_reset_given_up) \
+    X(stor_reset_overtaken) \
+    X(stor_resets) \
+    X(stor_sub_channel) \
+    X(stor_sub_reset) \
+    X(stor_submit) \
+    X(stor_submit_closes) \
+    X(stor_submit_early) \
+    X(stor_submit_sub) \
     X(synic_messages) \
     X(synic_page) \
     X(synic_signals) \
+    X(traffic_abandoned) \
+    X(traffic_expected) \
     X(offline) \
     X(polled_ring) \
     X(poller_late) \

@@ -53,6 +53,7 @@ static void host_offers(const struct world_device *device, struct vmb_msg_offer 
 {
     offer->relid = device->relid;
     offer->instance_guid.bytes[0] = device->instance;
+    offer->subchannel_index = device->subchannel;
     offer->is_dedicated = world.version >= VMB_VERSION_2_4;
     offer->connection_id = device->relid;
     offer->monitor_allocated = world.monitors;
@@ -459,9 +460,10 @@ static void device_begin(struct world_device *device, uint32_t relid)
 {
     *device = (struct world_device){.name = device->name,
                                     .relid = relid,
-                                    .instance = (uint8_t)relid,
+                                    .instance = (uint8_t)(relid - device->subchannel),
                                     .watched = device->watched,
-                                    .polls_outside = device->polls_outside};
+                                    .polls_outside = device->polls_outside,
+                                    .subchannel = device->subchannel};
     xpl_name(&device->produced, "work of %s", device->name);
     xpl_name(&device->target, "host's target VP of %s", device->name);
 }

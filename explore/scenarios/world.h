@@ -42,6 +42,7 @@ struct world_device {
     uint32_t kicks;                /* How often the handler asks to be run again. */
     uint32_t runs;                 /* How often it has run. */
     uint8_t instance;              /* Its name, whatever its relid is. */
+    uint16_t subchannel;           /* So many relids after its primary channel; 0: it is one. */
 };
 
 extern struct vmb_guest *world_guest;

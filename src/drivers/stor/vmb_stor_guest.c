@@ -212,16 +212,18 @@ vmb_status vmb_stor_guest_submit(struct vmb_stor_guest *controller, uint32_t cha
         return VMB_ERR_INVALID_ARGUMENT;
     }
     channel = &controller->channels[channel_index];
-    /* Acquire pairs with vmbi_stor_guest_let_in(): the channel is complete. */
-    head = vmb_atomic_load(&channel->submitted, VMB_ACQUIRE);
+    head = vmb_atomic_load(&channel->submitted, VMB_RELAXED);
     do {
         if (head == (void *)channel) {
             return VMB_ERR_WRONG_STATE;
         }
         request->next = head;
-        /* Release: the request is complete. Pairs with the exchanges that empty the stack. */
+        /*
+         * Release: the request is complete. Pairs with the exchange that empties the stack. Acquire
+         * pairs with vmbi_stor_guest_let_in(): there is a bus channel to wake.
+         */
     } while (!vmb_atomic_compare_exchange(&channel->submitted, &head, (void *)request, VMB_ACQ_REL,
-                                          VMB_ACQUIRE));
+                                          VMB_RELAXED));
     /* @request may be over by now. Whoever pushed to an empty stack wakes for all that follow. */
     if (head == NULL) {
         if (options->wake != NULL) {

@@ -14,15 +14,21 @@
 
 void vmbi_stor_guest_let_in(struct vmbi_stor_guest_channel *channel)
 {
-    /* Release: the endpoint is there. Pairs with the acquire in vmb_stor_guest_submit(). */
-    vmb_atomic_store(&channel->submitted, NULL, VMB_RELEASE);
+    /*
+     * Relaxed: what the acquire in vmb_stor_guest_submit() is for, the bus channel, was there
+     * before the open was asked for, and its answer was taken from the slot, with a full fence.
+     */
+    vmb_atomic_store(&channel->submitted, NULL, VMB_RELAXED);
 }
 
 /* Put what has been submitted behind those that wait; @head is what the stack holds from now on. */
 static void guest_channel_take(struct vmbi_stor_guest_channel *channel, void *head)
 {
-    /* Acquire pairs with the push in vmb_stor_guest_submit(): the requests are complete. */
-    struct vmb_stor_request *stack = vmb_atomic_exchange(&channel->submitted, head, VMB_ACQ_REL);
+    /*
+     * Acquire pairs with the push in vmb_stor_guest_submit(): the requests are complete. No release
+     * of ours: whoever reads what we leave, by way of it reads what vmbi_stor_guest_let_in() left.
+     */
+    struct vmb_stor_request *stack = vmb_atomic_exchange(&channel->submitted, head, VMB_ACQUIRE);
     struct vmb_stor_request *first = NULL;
     struct vmb_stor_request *last = stack;
 

@@ -158,7 +158,8 @@ vmb_status vmb_stor_host_add(struct vmb_stor_host *controller, uint32_t lun,
         return VMB_ERR_INVALID_ARGUMENT;
     }
     unit = &controller->units[lun];
-    if (unit->removing || vmb_atomic_load(&unit->users, VMB_ACQUIRE) != 0) {
+    /* Relaxed: whoever used a disk that was there had left when it was removed; see there. */
+    if (unit->removing || vmb_atomic_load(&unit->users, VMB_RELAXED) != 0) {
         return VMB_ERR_WRONG_STATE;
     }
     unit->disk = checked;
@@ -179,7 +180,7 @@ vmb_status vmb_stor_host_remove(struct vmb_stor_host *controller, uint32_t lun)
         return VMB_ERR_WRONG_STATE;
     }
     unit = &controller->units[lun];
-    users = vmb_atomic_fetch_and(&unit->users, ~VMBI_STOR_UNIT_PRESENT, VMB_ACQUIRE);
+    users = vmb_atomic_fetch_and(&unit->users, ~VMBI_STOR_UNIT_PRESENT, VMB_RELAXED);
     if ((users & VMBI_STOR_UNIT_PRESENT) != 0) {
         unit->removing = true;
         host_luns_changed(controller, unit);
@@ -200,8 +201,7 @@ vmb_status vmb_stor_host_remove(struct vmb_stor_host *controller, uint32_t lun)
 void vmbi_stor_wake(struct vmbi_stor_channel *channel)
 {
     const struct vmb_stor_host_options *options = &channel->host->options;
-    /* Pairs with the release in hooks.open. Bus channels live as long as their host. */
-    struct vmb_host_channel *bus_channel = vmb_atomic_load(&channel->bus_channel, VMB_ACQUIRE);
+    struct vmb_host_channel *bus_channel = vmb_atomic_load(&channel->bus_channel, VMB_RELAXED);
 
     if (options->wake != NULL) {
         options->wake(options->context, channel->index);
@@ -214,6 +214,11 @@ void vmbi_stor_wake_all(struct vmb_stor_host *host)
 {
     uint32_t i;
 
+    /*
+     * What they have waited for was written before. A channel that has just been opened has looked
+     * for it behind a fence too: it saw it, or we see its bus channel.
+     */
+    vmb_atomic_fence(VMB_SEQ_CST);
     for (i = 0; i < host->channel_count; i++) {
         vmbi_stor_wake(&host->channels[i]);
     }
@@ -222,7 +227,7 @@ void vmbi_stor_wake_all(struct vmb_stor_host *host)
 static void host_ask_for_poll(struct vmbi_stor_channel *channel)
 {
     const struct vmb_stor_host_options *options = &channel->host->options;
-    struct vmb_host_channel *bus_channel = vmb_atomic_load(&channel->bus_channel, VMB_ACQUIRE);
+    struct vmb_host_channel *bus_channel = vmb_atomic_load(&channel->bus_channel, VMB_RELAXED);
 
     if (bus_channel != NULL) {
         vmb_host_request_control(bus_channel);
@@ -242,13 +247,14 @@ void vmb_stor_host_complete(struct vmb_stor_io *io, enum vmb_stor_result result)
     do {
         request->next = head;
         /*
-         * Sequentially consistent with the load of `closing` below: hooks.close sets that, then
-         * empties the stack. Either it finds this request, or we see that we must ask for a poll.
+         * Release: what the disk did is done. Pairs with the acquire in vmbi_stor_channel_drain().
+         * Acquire pairs with the release there: hooks.close sets `closing`, then empties the stack.
+         * Either it finds this request, or what we push on is what it left, and we see `closing`.
          */
-    } while (!vmb_atomic_compare_exchange(&channel->completed, &head, (void *)request, VMB_SEQ_CST,
+    } while (!vmb_atomic_compare_exchange(&channel->completed, &head, (void *)request, VMB_ACQ_REL,
                                           VMB_RELAXED));
     /* @request may be gone by now. Whoever pushed to an empty stack wakes for all that follow. */
-    if (vmb_atomic_load(&channel->closing, VMB_SEQ_CST) != 0) {
+    if (vmb_atomic_load(&channel->closing, VMB_RELAXED) != 0) {
         host_ask_for_poll(channel);
     } else if (head == NULL) {
         vmbi_stor_wake(channel);

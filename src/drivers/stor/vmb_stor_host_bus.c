@@ -132,8 +132,8 @@ static vmb_status bus_on_open(void *device, struct vmb_host_channel *bus_channel
     if (channel->index != 0 && !channel->wanted) {
         return VMB_ERR_REFUSED; /* The primary channel is closed, or about to be. */
     }
-    /* Release: complete enough to be kicked. Pairs with the acquire in vmbi_stor_wake(). */
-    vmb_atomic_store(&channel->bus_channel, (void *)bus_channel, VMB_RELEASE);
+    /* Relaxed: what others do with it, kicks and the like, touches nothing that changes. */
+    vmb_atomic_store(&channel->bus_channel, (void *)bus_channel, VMB_RELAXED);
     return VMB_OK;
 }
 
@@ -142,8 +142,8 @@ static vmb_status bus_on_close(void *device, struct vmb_host_channel *bus_channe
     struct vmbi_stor_channel *channel = device;
 
     (void)bus_channel;
-    /* Before the stack is emptied: see vmb_stor_host_complete(). */
-    vmb_atomic_store(&channel->closing, 1, VMB_SEQ_CST);
+    /* Before the stack is emptied, with release: see vmb_stor_host_complete(). */
+    vmb_atomic_store(&channel->closing, 1, VMB_RELAXED);
     channel->endpoint = NULL;
     vmbi_stor_reset_abandon(channel);
     if (channel->index == 0) {

@@ -51,8 +51,11 @@ void vmbi_stor_channel_answer(struct vmbi_stor_channel *channel, struct vmbi_sto
 
 void vmbi_stor_channel_drain(struct vmbi_stor_channel *channel, bool abandon)
 {
-    /* Acquire pairs with the push in vmb_stor_host_complete(): what the disk did is done. */
-    struct vmbi_stor_request *stack = vmb_atomic_exchange(&channel->completed, NULL, VMB_SEQ_CST);
+    /*
+     * Acquire pairs with the push in vmb_stor_host_complete(): what the disk did is done. Release
+     * pairs with the same: who finds the stack empty sees that the channel closes.
+     */
+    struct vmbi_stor_request *stack = vmb_atomic_exchange(&channel->completed, NULL, VMB_ACQ_REL);
     struct vmbi_stor_request *in_order = NULL;
     struct vmbi_stor_request *next;
 
@@ -236,12 +239,26 @@ static vmb_status channel_run(struct vmbi_stor_channel *channel)
     return status;
 }
 
+/* A sub-channel holds its requests back until the controller is ready. */
+static bool channel_may_run(struct vmbi_stor_channel *channel)
+{
+    if (channel->endpoint == NULL) {
+        return false;
+    }
+    if (channel->index == 0 || vmbi_stor_is_ready(channel->host)) {
+        return true;
+    }
+    /* With the fence in vmbi_stor_wake_all(): we see that it is ready, or are woken. */
+    vmb_atomic_fence(VMB_SEQ_CST);
+    return vmbi_stor_is_ready(channel->host);
+}
+
 void vmbi_stor_channel_on_event(void *device)
 {
     struct vmbi_stor_channel *channel = device;
     vmb_status status;
 
-    if (channel->endpoint == NULL || (channel->index != 0 && !vmbi_stor_is_ready(channel->host))) {
+    if (!channel_may_run(channel)) {
         vmbi_stor_channel_drain(channel, true);
         return;
     }
@@ -261,7 +278,7 @@ void vmbi_stor_channel_opened(void *device, struct vmb_endpoint *endpoint)
     uint32_t i;
 
     channel->endpoint = endpoint;
-    vmb_atomic_store(&channel->closing, 0, VMB_SEQ_CST);
+    vmb_atomic_store(&channel->closing, 0, VMB_RELAXED); /* No job is at a disk. */
     if (channel->index != 0) {
         return;
     }

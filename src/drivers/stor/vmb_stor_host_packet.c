@@ -98,7 +98,7 @@ static void packet_sub_channels(struct vmbi_stor_channel *channel,
 {
     struct vmb_stor_host *host = channel->host;
     uint16_t count = vmb_stor_sub_channels_decode(request->packet);
-    struct vmb_host_channel *bus_channel = vmb_atomic_load(&channel->bus_channel, VMB_ACQUIRE);
+    struct vmb_host_channel *bus_channel = vmb_atomic_load(&channel->bus_channel, VMB_RELAXED);
 
     if (count == 0 || count > host->options.sub_channel_limit) {
         vmbi_stor_count(channel, VMBI_STOR_REFUSED, 1);
@@ -125,8 +125,8 @@ static void packet_reset(struct vmbi_stor_channel *channel, struct vmbi_stor_req
         return;
     }
     request->reset_begun = false;
-    vmbi_stor_queue_push(&channel->resets, request);
-    vmbi_stor_reset_step(channel);
+    vmbi_stor_queue_push(&channel->resets,
+                         request); /* The run goes on with vmbi_stor_reset_step(). */
 }
 
 /* The steps of initialisation: where each may come, and where it leads. */

@@ -5,13 +5,18 @@
  *
  * Requests are counted under the epoch in which they began. A reset moves the epoch on and waits
  * until the count of the old one is 0. There are two counts, so one reset runs at a time, and it
- * begins when the count that it moves to is 0.
+ * begins when the count that it moves to is 0. So it has seen both at 0 before it is answered, and
+ * it does no harm that a request is counted under an epoch that has just passed: at most one of a
+ * channel is, and the next reset waits for it first.
+ *
+ * Counts and `resetter` are sequentially consistent: a reset announces itself, then looks whether a
+ * count is 0; who makes a count 0 looks afterwards whether a reset waits. One sees the other.
  */
 #include "drivers/stor/vmb_stor_host_state.h"
 
 static uint32_t reset_epoch(struct vmb_stor_host *host)
 {
-    return vmb_atomic_load(&host->epoch, VMB_SEQ_CST) & 1u;
+    return vmb_atomic_load(&host->epoch, VMB_RELAXED) & 1u;
 }
 
 static uint32_t reset_count(struct vmb_stor_host *host, uint32_t epoch)
@@ -35,15 +40,6 @@ void vmbi_stor_flight_begin(struct vmb_stor_host *host, struct vmbi_stor_request
 {
     request->epoch = reset_epoch(host);
     vmb_atomic_fetch_add(&host->in_flight[request->epoch], 1, VMB_SEQ_CST);
-    /*
-     * If the epoch has moved on before we were counted, the reset may have seen 0. Sequentially
-     * consistent with vmbi_stor_reset_step(): one of the two sees what the other wrote.
-     */
-    while (request->epoch != reset_epoch(host)) {
-        reset_uncount(host, request->epoch);
-        request->epoch ^= 1u;
-        vmb_atomic_fetch_add(&host->in_flight[request->epoch], 1, VMB_SEQ_CST);
-    }
 }
 
 void vmbi_stor_flight_end(struct vmb_stor_host *host, struct vmbi_stor_request *request)
@@ -51,14 +47,24 @@ void vmbi_stor_flight_end(struct vmb_stor_host *host, struct vmbi_stor_request *
     reset_uncount(host, request->epoch);
 }
 
-/* Whether it is this channel's turn; if so its reset is announced. */
-static bool reset_is_ours(struct vmbi_stor_channel *channel)
+static bool reset_claim(struct vmbi_stor_channel *channel)
 {
     void *nobody = NULL;
 
     return vmb_atomic_compare_exchange(&channel->host->resetter, &nobody, (void *)channel,
-                                       VMB_SEQ_CST, VMB_SEQ_CST) ||
+                                       VMB_SEQ_CST, VMB_RELAXED) ||
            nobody == (void *)channel;
+}
+
+/* Whether it is this channel's turn; if so its reset is announced. */
+static bool reset_is_ours(struct vmbi_stor_channel *channel)
+{
+    if (reset_claim(channel)) {
+        return true;
+    }
+    /* With the fence in vmbi_stor_wake_all(): we see that nobody resets any more, or are woken. */
+    vmb_atomic_fence(VMB_SEQ_CST);
+    return reset_claim(channel);
 }
 
 /* What the units say afterwards. */
@@ -99,7 +105,7 @@ void vmbi_stor_reset_step(struct vmbi_stor_channel *channel)
             if (reset_count(host, reset_epoch(host) ^ 1u) != 0) {
                 return; /* One that was given up left something behind; its end wakes us. */
             }
-            vmb_atomic_fetch_add(&host->epoch, 1, VMB_SEQ_CST);
+            vmb_atomic_fetch_add(&host->epoch, 1, VMB_RELAXED);
             request->reset_begun = true;
         }
         if (reset_count(host, reset_epoch(host) ^ 1u) != 0) {
@@ -113,8 +119,9 @@ void vmbi_stor_reset_abandon(struct vmbi_stor_channel *channel)
 {
     void *ours = channel;
 
-    if (vmb_atomic_compare_exchange(&channel->host->resetter, &ours, NULL, VMB_SEQ_CST,
-                                    VMB_SEQ_CST)) {
+    /* Release: the epoch has moved on. Pairs with who is the resetter next. */
+    if (vmb_atomic_compare_exchange(&channel->host->resetter, &ours, NULL, VMB_RELEASE,
+                                    VMB_RELAXED)) {
         vmbi_stor_wake_all(channel->host);
     }
 }

@@ -30,7 +30,8 @@ static void stor_saved_atomic(struct vmbi_pack *pack, vmb_atomic_u32 *value)
 static bool stor_saved_unit(struct vmbi_pack *pack, struct vmbi_stor_unit *unit)
 {
     const struct vmb_stor_disk *disk = &unit->disk.is;
-    bool present = (vmb_atomic_load(&unit->users, VMB_ACQUIRE) & VMBI_STOR_UNIT_PRESENT) != 0;
+    /* Relaxed: disks come and go by the control plane, which we are. */
+    bool present = (vmb_atomic_load(&unit->users, VMB_RELAXED) & VMBI_STOR_UNIT_PRESENT) != 0;
     bool then_present = present;
     uint64_t blocks = present ? disk->block_count : 0;
     uint32_t block_bytes = present ? disk->block_bytes : 0;
@@ -99,7 +100,7 @@ static bool stor_is_quiet(const struct vmb_stor_host *host)
         const struct vmbi_stor_channel *channel = &host->channels[i];
 
         if (channel->jobs != 0 || channel->resets.first != NULL ||
-            vmb_atomic_load(&channel->completed, VMB_ACQUIRE) != NULL) {
+            vmb_atomic_load(&channel->completed, VMB_RELAXED) != NULL) {
             return false;
         }
     }
@@ -212,8 +213,7 @@ vmb_status vmbi_stor_channel_restore(void *device, struct vmb_host_channel *bus_
         (working && !open)) {
         return VMB_ERR_MALFORMED;
     }
-    /* Release: as when it is opened; pairs with the acquire in vmbi_stor_wake(). */
-    vmb_atomic_store(&channel->bus_channel, (void *)bus_channel, VMB_RELEASE);
+    vmb_atomic_store(&channel->bus_channel, (void *)bus_channel, VMB_RELAXED);
     if (channel->index == 0 && open) {
         status = stor_restore_host(&pack, channel->host);
     }
@@ -225,7 +225,7 @@ vmb_status vmbi_stor_channel_restore(void *device, struct vmb_host_channel *bus_
         vmb_atomic_store(&channel->host->state, VMBI_STOR_CLOSED, VMB_RELAXED);
         return status;
     }
-    vmb_atomic_store(&channel->closing, 0, VMB_SEQ_CST);
+    vmb_atomic_store(&channel->closing, 0, VMB_RELAXED);
     channel->endpoint = working ? endpoint : NULL;
     return VMB_OK;
 }
