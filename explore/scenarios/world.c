@@ -8,7 +8,9 @@
 
 #include <vmbus/power.h>
 
-#define CHANNELS 3u
+#define CHANNELS       3u
+#define SMALL_RINGS    8u   /* Pages. */
+#define LARGE_RING_USE 512u /* Bytes of a page. */
 
 struct vmb_guest *world_guest;
 
@@ -222,7 +224,11 @@ static vmb_status share_pages(void *context, uint32_t page_count, struct vmb_pag
     if (page_count > PAGES - world.pages_given) {
         world_die("out of pages");
     }
-    memset(world_shared[world.pages_given], 0, page_count * VMB_PAGE_BYTES);
+    /* Of large rings only as much as is used: `prepare` has cleared all. */
+    for (uint32_t i = 0; i < page_count; i++) {
+        memset(world_shared[world.pages_given + i], 0,
+               page_count > SMALL_RINGS ? LARGE_RING_USE : VMB_PAGE_BYTES);
+    }
     *out_pages = (struct vmb_pages){.base = world_shared[world.pages_given],
                                     .first_gpn = 1u + world.pages_given,
                                     .page_count = page_count};
