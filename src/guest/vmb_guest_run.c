@@ -265,7 +265,7 @@ bool vmb_guest_run(struct vmb_guest *guest, uint32_t vp_index, uint32_t budget)
 {
     struct vmb_guest_vp *vp;
     bool more = false;
-    uint32_t turn, words;
+    uint32_t turn, words, index;
 
     if (vp_index >= guest->options.vp_count) {
         return false;
@@ -274,10 +274,13 @@ bool vmb_guest_run(struct vmb_guest *guest, uint32_t vp_index, uint32_t budget)
     section_enter(&vp->running);
     /* Relaxed: no older than what whoever made a channel due has seen, who then had us called. */
     words = (uint32_t)vmb_atomic_load(&guest->scan_words, VMB_RELAXED);
-    for (turn = 0; turn < words; turn++) {
-        uint32_t index = (vp->run_word + turn) % words;
+    index = vp->run_word;
+    for (turn = 0; turn < words; turn++, index++) {
         struct run_word word;
 
+        if (index >= words) { /* Also if there are fewer words by now. */
+            index = 0;
+        }
         if (vmb_atomic_load(&vp->ready[index], VMB_RELAXED) == 0 &&
             vmb_atomic_load(&vp->arrived[index], VMB_RELAXED) == 0) {
             continue;

@@ -10,7 +10,11 @@
 
 #define FLAGS       2048u
 #define WORD        64u
+#define MODE_BATCHED 0u
 #define MODE_ISR    2u
+#define SCHEDULED 1u /* States of a tasklet. */
+#define RUNNING 2u
+#define PAGE_BYTES 4096u
 #define MASKS_RINGS 2u /* FreeBSD's flag for batched reading. */
 
 /* Where pointers have 8 bytes they are of an allocator's size. */
@@ -68,11 +72,77 @@ static bool peer_clear_flag(uint64_t *flags, uint32_t relid)
     return (__atomic_fetch_and(&flags[relid / WORD], ~bit, __ATOMIC_SEQ_CST) & bit) != 0;
 }
 
-static void peer_linux_call(struct peer_linux *channel)
+/* Say that we sleep, or do not, before anything else is looked at. */
+static void peer_mask(struct peer_linux *channel, uint32_t masked)
+{
+    __atomic_store_n(&channel->inbound->masked, masked, __ATOMIC_RELAXED);
+    vmb_atomic_fence(VMB_SEQ_CST);
+}
+
+static void peer_schedule(struct peer_map *map, struct peer_linux *channel, uint32_t vp)
+{
+    struct peer_tasklets *list = &map->tasklets[vp];
+
+    if ((__atomic_fetch_or(&channel->tasklet.state, SCHEDULED, __ATOMIC_SEQ_CST) & SCHEDULED) !=
+        0) {
+        return;
+    }
+    channel->tasklet.next = NULL;
+    *list->last = channel;
+    list->last = &channel->tasklet.next;
+    list->due |= 1;
+}
+
+static void peer_linux_call(struct peer_map *map, struct peer_linux *channel, uint32_t vp)
 {
     channel->interrupts++;
-    if (channel->mode == MODE_ISR) {
+    switch (channel->mode) {
+    case MODE_ISR:
         channel->on_event(channel->device);
+        break;
+    case MODE_BATCHED:
+        peer_mask(channel, 1);
+        peer_schedule(map, channel, vp);
+        break;
+    default:
+        abort();
+    }
+}
+
+/* What a channel's tasklet does. */
+static void peer_tasklet_run(struct peer_map *map, struct peer_linux *channel)
+{
+    struct peer_ring *ring = channel->inbound;
+
+    (void)map;
+    channel->on_event(channel->device);
+    peer_mask(channel, 0);
+    if (__atomic_load_n(&ring->write_offset, __ATOMIC_RELAXED) != ring->read_offset) {
+        abort(); /* The rings are empty here. */
+    }
+}
+
+/* When the interrupt is over. */
+static void peer_run_tasklets(struct peer_map *map, struct peer_tasklets *list)
+{
+    struct peer_linux *channel = list->first;
+
+    list->due = 0;
+    list->first = NULL;
+    list->last = &list->first;
+    while (channel != NULL) {
+        struct peer_tasklet *tasklet = &channel->tasklet;
+        struct peer_linux *next = tasklet->next;
+
+        if ((__atomic_fetch_or(&tasklet->state, RUNNING, __ATOMIC_SEQ_CST) & RUNNING) != 0 ||
+            __atomic_load_n(&tasklet->disabled, __ATOMIC_RELAXED) != 0 ||
+            (__atomic_fetch_and(&tasklet->state, ~(uint64_t)SCHEDULED, __ATOMIC_SEQ_CST) &
+             SCHEDULED) == 0) {
+            abort(); /* There is one VP here. */
+        }
+        tasklet->run(map, tasklet->argument);
+        (void)__atomic_fetch_and(&tasklet->state, ~(uint64_t)RUNNING, __ATOMIC_SEQ_CST);
+        channel = next;
     }
 }
 
@@ -98,7 +168,7 @@ void peer_linux_before_scan(struct peer_map *map, struct peer_vp *vp)
         if (peer_clear_flag(vp->flags, relid) && relid != 0) {
             channel = peer_list_find(map, vp->index, relid);
             if (channel != NULL && channel->on_event != NULL) {
-                peer_linux_call(channel);
+                peer_linux_call(map, channel, vp->index);
             }
         }
     }
@@ -120,11 +190,21 @@ void peer_linux_scan(struct peer_map *map, struct peer_vp *vp)
         }
         peer_lock(&channel->lock);
         if (channel->on_event != NULL) {
-            peer_linux_call(channel);
+            peer_linux_call(map, channel, vp->index);
         }
         peer_unlock(&channel->lock);
     }
     peer_message(vp);
+}
+
+void peer_linux_deferred_scan(struct peer_map *map, struct peer_vp *vp)
+{
+    struct peer_tasklets *list = &map->tasklets[vp->index];
+
+    peer_linux_scan(map, vp);
+    if (list->due != 0) {
+        peer_run_tasklets(map, list);
+    }
 }
 
 static void peer_task(struct peer_freebsd *channel)
@@ -247,26 +327,41 @@ void peer_floor_scan(struct peer_map *map, struct peer_vp *vp)
     }
 }
 
-struct peer_map *peer_map_new(uint32_t vps, uint32_t channels, struct bench_guest *guest)
+static void peer_linux_init(struct peer_map *map, uint32_t relid, bool deferred)
+{
+    struct peer_linux *channel = &map->linux_memory[relid];
+
+    channel->relid = relid;
+    channel->mode = deferred ? MODE_BATCHED : MODE_ISR;
+    channel->inbound = (struct peer_ring *)(void *)(map->rings + (size_t)relid * PAGE_BYTES);
+    channel->tasklet.run = peer_tasklet_run;
+    channel->tasklet.argument = channel;
+    map->linux_channels[relid] = channel;
+}
+
+struct peer_map *peer_map_new(uint32_t vps, uint32_t channels, struct bench_guest *guest,
+                              bool deferred)
 {
     struct peer_map *map = bench_memory(64, sizeof(*map));
 
     map->linux_memory = bench_memory(4096, (channels + 1) * sizeof(*map->linux_memory));
     map->freebsd_memory = bench_memory(4096, (channels + 1) * sizeof(*map->freebsd_memory));
+    map->rings = bench_memory(PAGE_BYTES, (size_t)(channels + 1) * PAGE_BYTES);
     map->words = channels / WORD + 1;
+    for (uint32_t vp = 0; vp < vps; vp++) {
+        map->tasklets[vp].last = &map->tasklets[vp].first;
+    }
     (void)pthread_rwlock_init(&map->lock, NULL);
     for (uint32_t relid = 1; relid <= channels; relid++) {
         struct peer_linux *one = &map->linux_memory[relid];
         struct peer_freebsd *other = &map->freebsd_memory[relid];
         uint32_t vp = vps == 1 ? 0 : 1 + relid % (vps - 1);
 
-        one->relid = relid;
-        one->mode = MODE_ISR;
+        peer_linux_init(map, relid, deferred);
         one->on_event = bench_on_event;
         one->device = bench_guest_device(guest, relid);
         one->next = map->lists[vp];
         map->lists[vp] = one;
-        map->linux_channels[relid] = one;
         other->queue = &map->queues[vp];
         other->task = peer_task;
         other->on_event = bench_on_event;
@@ -281,6 +376,7 @@ struct peer_map *peer_map_new(uint32_t vps, uint32_t channels, struct bench_gues
 void peer_map_free(struct peer_map *map)
 {
     (void)pthread_rwlock_destroy(&map->lock);
+    free(map->rings);
     free(map->linux_memory);
     free(map->freebsd_memory);
     free(map);

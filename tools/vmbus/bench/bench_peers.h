@@ -10,6 +10,11 @@
  * to 5.7: for each flag, cleared with a locked operation, the VP's list is searched. No lock.
  *   From 5.8 on: a global array instead, and a lock of the channel around the callback. The next
  *   flag is searched in memory each time, up to 2048.
+ *   Deferred, which is how a channel is opened unless its driver asks for ISR mode: the interrupt
+ *   masks the ring, with a fence, and puts the channel's tasklet on the CPU's list, with a locked
+ *   operation. When the interrupt is over each tasklet is claimed, taken off and given up, by a
+ *   locked operation each; in between it calls the callback, unmasks the ring, with a fence, and
+ *   looks whether it is empty.
  * FreeBSD, sys/dev/hyperv/vmbus: up to the VP's last word a word that is not 0 is swapped; for each
  *   flag the channel is found in a map of pointers, its flags are looked at, and its task is
  * queued, under the queue's lock, if it is not yet. A thread takes the tasks from the queue, one by
@@ -24,9 +29,26 @@
 #define VMB_BENCH_PEERS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tools/vmbus/bench/bench_guest.h"
+
+struct peer_map;
+struct peer_linux;
+
+struct peer_tasklet {
+    struct peer_linux *next;
+    uint64_t state;
+    uint32_t disabled;
+    void (*run)(struct peer_map *map, struct peer_linux *channel);
+    void *argument;
+};
+
+/* The control page of a ring. */
+struct peer_ring {
+    uint32_t write_offset, read_offset, masked;
+};
 
 /* What is touched lies in the lines where it does on x86-64. */
 struct peer_linux {
@@ -35,9 +57,12 @@ struct peer_linux {
     uint32_t relid;
     uint8_t monitor[2];
     uint8_t rescind;
-    uint8_t rings[457];
+    uint8_t outbound[233];
+    struct peer_ring *inbound;
+    uint8_t rings[216];
     uint64_t interrupts;
-    uint8_t tasklet[72];
+    struct peer_tasklet tasklet;
+    uint8_t between[32];
     void (*on_event)(void *device);
     void *device;
     void *change_target;
@@ -59,6 +84,13 @@ struct peer_freebsd {
     uint8_t rest[792];
 };
 
+/* The tasklets that wait for the end of a VP's interrupt. */
+struct peer_tasklets {
+    _Alignas(64) struct peer_linux *first;
+    struct peer_linux **last;
+    uint32_t due;
+};
+
 /* The tasks that wait for the thread of a VP. */
 struct peer_queue {
     _Alignas(64) uint32_t lock;
@@ -75,6 +107,8 @@ struct peer_map {
     struct peer_linux *linux_channels[2048];
     struct peer_linux *lists[16]; /* Of each VP, for the oldest. */
     struct peer_linux *linux_memory;
+    struct peer_tasklets tasklets[16];
+    uint8_t *rings; /* A page each, as on the bus. */
     struct peer_freebsd *freebsd_channels[2048];
     struct peer_freebsd *freebsd_memory;
     struct peer_queue queues[16];
@@ -95,13 +129,19 @@ typedef void (*peer_scan)(struct peer_map *map, struct peer_vp *vp);
 
 void peer_linux_before_scan(struct peer_map *map, struct peer_vp *vp);
 void peer_linux_scan(struct peer_map *map, struct peer_vp *vp);
+/* Of a map whose channels are deferred. */
+void peer_linux_deferred_scan(struct peer_map *map, struct peer_vp *vp);
 void peer_freebsd_scan(struct peer_map *map, struct peer_vp *vp);
 void peer_swap_scan(struct peer_map *map, struct peer_vp *vp);
 void peer_rwlock_scan(struct peer_map *map, struct peer_vp *vp);
 void peer_floor_scan(struct peer_map *map, struct peer_vp *vp);
 
-/* The same channels and devices as the guest's. Channels live on VPs as in bench_guest_new(). */
-struct peer_map *peer_map_new(uint32_t vps, uint32_t channels, struct bench_guest *guest);
+/*
+ * The same channels and devices as the guest's. Channels live on VPs as in bench_guest_new().
+ * @deferred: Linux's are, by tasklets.
+ */
+struct peer_map *peer_map_new(uint32_t vps, uint32_t channels, struct bench_guest *guest,
+                              bool deferred);
 void peer_map_free(struct peer_map *map);
 
 #endif /* VMB_BENCH_PEERS_H */
