@@ -104,6 +104,7 @@ bool bench_latency(struct bench *bench);
 bool bench_signals(struct bench *bench);
 bool bench_memory_use(struct bench *bench);
 bool bench_scale(struct bench *bench);
+bool bench_answer(struct bench *bench); /* A part of it. */
 
 /* The report as a page with plots; false if it cannot be written. */
 bool bench_write_html(struct bench *bench, const char *path);

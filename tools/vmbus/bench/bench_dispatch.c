@@ -21,11 +21,15 @@ enum variant {
     RWLOCK,
     LINUX_BEFORE,
     FLOOR,
+    OURS_DEFERRED, /* From here on channels whose handlers run behind the interrupt. */
+    LINUX_DEFERRED,
     VARIANTS
 };
 
 static const char *const names[VARIANTS] = {
-    "libvmbus", "Linux now", "FreeBSD", "FreeBSD's scan", "rwlock map", "Linux before", "floor"};
+    "libvmbus",       "Linux now",          "FreeBSD",
+    "FreeBSD's scan", "rwlock map",         "Linux before",
+    "floor",          "libvmbus, deferred", "Linux now, deferred"};
 
 /* One setting: so many channels, so many bits set. */
 struct dispatch_case {
@@ -42,11 +46,17 @@ static const struct dispatch_case cases[] = {
 
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
-struct dispatch {
+/* The guest and the peers' map, with channels of one kind. */
+struct dispatch_stage {
     struct bench_guest *guest;
     struct vmb_guest *library;
+    struct vmb_guest_vp *handle;
     struct peer_map *map;
     struct peer_vp vp;
+};
+
+struct dispatch {
+    struct dispatch_stage direct, deferred;
     uint64_t pattern[WORDS];
     uint32_t bits;
     struct bench_series time[VARIANTS]; /* ns a scan, refill taken off. */
@@ -74,24 +84,33 @@ static void dispatch_pattern(struct dispatch *self, const struct dispatch_case *
     self->bits = one->bits;
 }
 
-static void dispatch_scan(struct dispatch *self, enum variant variant)
+static void dispatch_scan(struct dispatch_stage *stage, enum variant variant)
 {
-    static const peer_scan scans[VARIANTS] = {
-        NULL,           peer_linux_scan,  peer_freebsd_scan,
-        peer_swap_scan, peer_rwlock_scan, peer_linux_before_scan,
-        peer_floor_scan};
+    static const peer_scan scans[VARIANTS] = {NULL,
+                                              peer_linux_scan,
+                                              peer_freebsd_scan,
+                                              peer_swap_scan,
+                                              peer_rwlock_scan,
+                                              peer_linux_before_scan,
+                                              peer_floor_scan,
+                                              NULL,
+                                              peer_linux_deferred_scan};
 
     if (variant == OURS) {
-        (void)vmb_guest_on_interrupt(self->library, 0);
-    } else {
-        scans[variant](self->map, &self->vp);
+        (void)vmb_guest_vp_on_interrupt(stage->handle);
+    } else if (variant != OURS_DEFERRED) {
+        scans[variant](stage->map, &stage->vp);
+    } else if ((vmb_guest_vp_on_interrupt(stage->handle) & VMB_GUEST_WORK_RUN) != 0) {
+        while (vmb_guest_run(stage->library, 0, VMB_RELID_COUNT)) {
+        }
     }
 }
 
 /* Refill and scan until the time is over; ns each. */
 static double dispatch_try(struct dispatch *self, enum variant variant, bool scan)
 {
-    uint64_t *flags = self->vp.flags;
+    struct dispatch_stage *stage = variant < OURS_DEFERRED ? &self->direct : &self->deferred;
+    uint64_t *flags = stage->vp.flags;
     uint64_t started = bench_now_ns(), elapsed, count = 0;
     uint32_t at_once = self->bits > 64 || variant == LINUX_BEFORE ? 1 : SCANS_AT_ONCE;
 
@@ -101,7 +120,7 @@ static double dispatch_try(struct dispatch *self, enum variant variant, bool sca
                 dispatch_fill(flags, self->pattern);
             }
             if (scan) {
-                dispatch_scan(self, variant);
+                dispatch_scan(stage, variant);
             } else {
                 __asm__ __volatile__("" ::: "memory");
             }
@@ -127,16 +146,18 @@ static double dispatch_time(struct dispatch *self, enum variant variant, bool sc
 }
 
 /* Each bit that was set has called its handler, once, in each variant. */
-static void dispatch_verify(struct bench *bench, struct dispatch *self, uint32_t channels)
+static void dispatch_verify(struct bench *bench, struct dispatch *self, uint32_t channels,
+                            bool deferred)
 {
+    struct dispatch_stage *stage = deferred ? &self->deferred : &self->direct;
     uint64_t scans = 0;
 
     for (uint32_t variant = 0; variant < VARIANTS; variant++) {
-        scans += self->scans[variant];
+        scans += (variant >= OURS_DEFERRED) == deferred ? self->scans[variant] : 0;
     }
     for (uint32_t relid = 1; relid <= channels; relid++) {
         uint64_t set = (self->pattern[relid / 64] >> relid % 64 & 1) * scans;
-        uint64_t events = bench_guest_device(self->guest, relid)->events;
+        uint64_t events = bench_guest_device(stage->guest, relid)->events;
 
         if (events != set) {
             bench_wrong(bench, "relid %u of %u: its flag was set %llu times, its handler ran %llu",
@@ -150,7 +171,8 @@ static void dispatch_verify(struct bench *bench, struct dispatch *self, uint32_t
 static void dispatch_times(struct bench *bench, const struct dispatch *self,
                            const struct dispatch_case *one, enum variant other, double bound)
 {
-    struct bench_series ratio = bench_ratio(&self->time[other], &self->time[OURS]);
+    enum variant ours = other < OURS_DEFERRED ? OURS : OURS_DEFERRED;
+    struct bench_series ratio = bench_ratio(&self->time[other], &self->time[ours]);
     char name[96];
 
     snprintf(name, sizeof(name), "dispatch %u of %u%s: times %s", one->bits, one->channels,
@@ -178,7 +200,8 @@ static void dispatch_judge(struct bench *bench, const struct dispatch *self,
     }
     dispatch_times(bench, self, one, LINUX_NOW, one->bits >= 8 ? 6.0 : 0);
     dispatch_times(bench, self, one, FREEBSD, full ? 1.1 : spread ? 2.5 : 0);
-    dispatch_times(bench, self, one, SWAP, 0);
+    dispatch_times(bench, self, one, SWAP, full ? 1.1 : spread ? 2.5 : 0);
+    dispatch_times(bench, self, one, LINUX_DEFERRED, one->bits >= 8 ? 6.0 : 0);
     ratio = bench_ratio(&self->time[OURS], &self->time[FLOOR]);
     snprintf(name, sizeof(name), "dispatch %u of %u%s: of the floor", one->bits, one->channels,
              one->spread ? " spread" : "");
@@ -216,7 +239,8 @@ static void dispatch_case_run(struct bench *bench, struct dispatch *self,
 {
     memset(self->time, 0, sizeof(self->time));
     memset(self->scans, 0, sizeof(self->scans));
-    bench_guest_forget_events(self->guest);
+    bench_guest_forget_events(self->direct.guest);
+    bench_guest_forget_events(self->deferred.guest);
     dispatch_pattern(self, one);
     for (uint32_t round = 0; round < bench_rounds(bench) + 1; round++) {
         for (uint32_t i = 0; i < VARIANTS; i++) {
@@ -224,19 +248,42 @@ static void dispatch_case_run(struct bench *bench, struct dispatch *self,
             double refill = dispatch_time(self, variant, false);
             double both = dispatch_time(self, variant, true);
 
-            memset(self->vp.flags, 0, WORDS * sizeof(uint64_t));
+            memset(self->direct.vp.flags, 0, WORDS * sizeof(uint64_t));
+            memset(self->deferred.vp.flags, 0, WORDS * sizeof(uint64_t));
             if (round > 0) { /* The first one warms up. */
                 bench_add(&self->time[variant], both > refill ? both - refill : 0.1);
             }
         }
     }
-    dispatch_verify(bench, self, one->channels);
+    dispatch_verify(bench, self, one->channels, false);
+    dispatch_verify(bench, self, one->channels, true);
     dispatch_report(bench, self, one);
+}
+
+static void dispatch_build(struct dispatch_stage *stage, uint32_t channels, bool deferred)
+{
+    static uint32_t no_message[64];
+
+    stage->guest = bench_guest_new(1, channels, deferred ? VMB_NOTIFY_DEFERRED : VMB_NOTIFY_DIRECT);
+    stage->library = bench_guest_library(stage->guest);
+    stage->handle = vmb_guest_vp_handle(stage->library, 0);
+    while (vmb_guest_run(stage->library, 0, VMB_RELID_COUNT)) { /* What opening has left due. */
+    }
+    stage->map = peer_map_new(1, channels, stage->guest, deferred);
+    stage->vp.flags = bench_guest_flags(stage->guest, 0);
+    stage->vp.slot = no_message;
+}
+
+static void dispatch_drop(struct dispatch_stage *stage)
+{
+    if (stage->map != NULL) {
+        peer_map_free(stage->map);
+        bench_guest_free(stage->guest);
+    }
 }
 
 bool bench_dispatch(struct bench *bench)
 {
-    static uint32_t no_message[64];
     struct dispatch self;
     uint32_t channels = 0;
 
@@ -246,20 +293,15 @@ bool bench_dispatch(struct bench *bench)
         bench_progress(bench, "dispatch: %u of %zu, %u channels, %u bits", i + 1, CASES,
                        cases[i].channels, cases[i].bits);
         if (cases[i].channels != channels) {
-            if (channels != 0) {
-                peer_map_free(self.map);
-                bench_guest_free(self.guest);
-            }
+            dispatch_drop(&self.direct);
+            dispatch_drop(&self.deferred);
             channels = cases[i].channels;
-            self.guest = bench_guest_new(1, channels, VMB_NOTIFY_DIRECT);
-            self.library = bench_guest_library(self.guest);
-            self.map = peer_map_new(1, channels, self.guest);
-            self.vp.flags = bench_guest_flags(self.guest, 0);
-            self.vp.slot = no_message;
+            dispatch_build(&self.direct, channels, false);
+            dispatch_build(&self.deferred, channels, true);
         }
         dispatch_case_run(bench, &self, &cases[i]);
     }
-    peer_map_free(self.map);
-    bench_guest_free(self.guest);
+    dispatch_drop(&self.direct);
+    dispatch_drop(&self.deferred);
     return true;
 }

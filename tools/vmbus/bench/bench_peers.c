@@ -8,14 +8,14 @@
 
 #include "tools/vmbus/bench/bench.h"
 
-#define FLAGS       2048u
-#define WORD        64u
+#define FLAGS        2048u
+#define WORD         64u
 #define MODE_BATCHED 0u
-#define MODE_ISR    2u
-#define SCHEDULED 1u /* States of a tasklet. */
-#define RUNNING 2u
-#define PAGE_BYTES 4096u
-#define MASKS_RINGS 2u /* FreeBSD's flag for batched reading. */
+#define MODE_ISR     2u
+#define SCHEDULED    1u /* States of a tasklet. */
+#define RUNNING      2u
+#define PAGE_BYTES   4096u
+#define MASKS_RINGS  2u /* FreeBSD's flag for batched reading. */
 
 /* Where pointers have 8 bytes they are of an allocator's size. */
 _Static_assert(sizeof(void *) != 8 || sizeof(struct peer_linux) == 2048, "Linux's channel");
