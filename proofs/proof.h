@@ -21,6 +21,8 @@ uint64_t nondet_uint64_t(void);
 #define proof_any()             nondet_uint64_t()
 #define proof_assume(condition) __CPROVER_assume(condition)
 #define proof_check(condition)  __CPROVER_assert(condition, #condition)
+#define proof_reached(place)    __CPROVER_assert(false, "reached: " #place)
+#define proof_make_any(object)  __CPROVER_havoc_object(object)
 
 static inline void proof_readable(const void *source, size_t bytes)
 {
@@ -60,6 +62,11 @@ extern volatile uint64_t proof_peer;
         }                                                                                          \
     } while (0)
 #define proof_check(condition) proof_holds((condition) ? 1 : 0)
+#define proof_reached(place)                                                                       \
+    do {                                                                                           \
+        void Frama_C_show_each_reached_##place(int);                                               \
+        Frama_C_show_each_reached_##place(1);                                                      \
+    } while (0)
 
 /*@ requires truth == 1;
     assigns \nothing;
@@ -70,6 +77,11 @@ void proof_holds(int truth);
     assigns \nothing;
 */
 void proof_readable(const void *source, size_t bytes);
+
+/*@ requires \initialized((const uint8_t *)source + (0 .. bytes - 1));
+    assigns \nothing;
+*/
+void proof_filled(const void *source, size_t bytes);
 
 /*@ requires bytes == 0 || \valid((uint8_t *)target + (0 .. bytes - 1));
     assigns \nothing;
