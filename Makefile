@@ -46,9 +46,9 @@ fuzz-afl: ## the same targets under AFL++, a second opinion. T=packet for one, S
 	@scripts/setup.sh build test fuzz
 	@scripts/fuzz_afl.sh $(or $(SECONDS),60) $(T)
 
-proof: ## the whole ladder, hours of it: docs/PROOF.md says what it shows
+proof: ## the whole ladder, a night of it: docs/PROOF.md says what it shows. MINUTES=25, FROM=fuzz
 	@scripts/setup.sh build tool test fuzz
-	@scripts/proof.sh
+	@scripts/proof.sh --minutes $(or $(MINUTES),480) $(addprefix --from ,$(FROM))
 
 proof-static: ## rings, messages, packets: no undefined access whatever a peer does
 	@scripts/setup.sh build test
