@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What speed is made of and does not depend on the machine: instructions, locked operations, lines
-of cache that two cores take from each other, bytes of memory and of code. Each has a bound.
+of cache that two cores take from each other, lines that an interrupt touches, bytes of memory and of
+code. Each has a bound.
 
     guards.py [OUTPUT_DIR]     default: build/test/guards
 
 A bound is the target where it is met. Where it is not, it is what was reached, so that it gets no
-worse, and the target stands beside it. Needs gcc and valgrind.
+worse, and the target stands beside it. Needs gcc, clang and valgrind.
 """
 
 from __future__ import annotations
@@ -48,6 +49,15 @@ TRANSFERS = [
     ("ring:1", "a packet", 3.01, 3.01),
     ("ring:32", "a packet, in batches of 32", 0.1, 0.1),
 ]
+# All that the dispatch itself reads and writes, handlers and stack apart.
+TOUCHED = [
+    ("dispatch:1:0", "an idle interrupt, 1 channel", 3, None),
+    ("dispatch:2047:0", "an idle interrupt, 2047 channels", 6, None),
+    ("dispatch:1:1", "1 event of 1 channel", 6, None),
+    ("dispatch:64:63", "63 events of 64 channels", 24, None),
+    ("dispatch:2047:255", "255 events of 2047 channels", 393, None),
+    ("dispatch:2047:2047", "2047 events", 650, None),
+]
 MEMORY = ("2047 channels open, 4 VPs, without the rings", 1_160_000, 1_258_291)
 # What, code (.text), and code with constants (.rodata). See code_size.py.
 CODE = [
@@ -72,10 +82,20 @@ def instructions(program: Path, work: str) -> float:
     return (totals[1] - totals[0]) / TIMES
 
 
-def counted(program: Path, work: str) -> tuple[float, float]:
+def counted(program: Path, work: str) -> tuple[float, float, int]:
     out = subprocess.run([program, work, "6400"], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"locked ([\d.]+) transfers ([\d.]+)", out)
-    return float(found.group(1)), float(found.group(2))
+    found = re.search(r"locked ([\d.]+) transfers ([\d.]+) touched (\d+)", out)
+    return float(found.group(1)), float(found.group(2)), int(found.group(3))
+
+
+def link_traced(counted_objects: list[Path], flags: list[str], program: Path) -> Path:
+    """The same, with each plain access of the dispatch counted as well as its atomic ones."""
+    source = ROOT / "src/guest/vmb_guest_dispatch.c"
+    traced = program.with_suffix(".o")
+    subprocess.run(
+        ["clang", *flags, "-fsanitize-coverage=edge,inline-8bit-counters,trace-loads,trace-stores",
+         f"-I{ROOT}/include", f"-I{ROOT}/src", "-c", source, "-o", traced], check=True)
+    return link([traced, *(path for path in counted_objects if path.stem != source.stem)], program)
 
 
 def main() -> int:
@@ -86,7 +106,9 @@ def main() -> int:
     sources = code_size.library_sources() + extra
     plain = link(code_size.compile_each(out / "plain", sources, FLAGS), out / "guard")
     counting = [*FLAGS, "-DVMB_OVERRIDE_ATOMIC", f"-I{ROOT}/tests/speed/include"]
-    counter = link(code_size.compile_each(out / "counted", sources, counting), out / "guard-counted")
+    objects = code_size.compile_each(out / "counted", sources, counting)
+    counter = link(objects, out / "guard-counted")
+    tracer = link_traced(objects, counting, out / "guard-traced")
     passed = failed = 0
 
     def judge(kind: str, what: str, value: float, bound: float, target: float | None) -> None:
@@ -104,6 +126,8 @@ def main() -> int:
         judge("locked operations", what, counted(counter, work)[0], bound, target)
     for work, what, bound, target in TRANSFERS:
         judge("line transfers", what, counted(counter, work)[1], bound, target)
+    for work, what, bound, target in TOUCHED:
+        judge("lines touched", what, counted(tracer, work)[2], bound, target)
     said = subprocess.run([plain, "memory"], capture_output=True, text=True, check=True).stdout
     judge("memory", MEMORY[0], float(said.split()[1]), *MEMORY[1:])
     sizes = code_size.measure(out / "small")
