@@ -49,7 +49,7 @@ analyse() {
                 --signed-overflow-check --undefined-shift-check --div-by-zero-check \
                 --unwind "$unwind" --unwinding-assertions --object-bits 12 \
                 --drop-unused-functions >"$log" 2>&1 || true
-            grep -q '^VERIFICATION ' "$log"
+            grep -qE '^VERIFICATION (SUCCESSFUL|FAILED)' "$log"
             ;;
         eva)
             timeout 300 frama-c -machdep gcc_x86_64 \
