@@ -4,9 +4,10 @@
 
     weave.py STATEMENTS OUTPUT_DIR [SOURCE_ROOT]
     weave.py --files STATEMENTS
+    weave.py --headers STATEMENTS
 
 The copies of .c files lie in OUTPUT_DIR, those of headers in OUTPUT_DIR/woven/ROOM.
---files prints which .c files there will be.
+--files prints which .c files there will be, --headers which headers.
 
 STATEMENTS is a list of blocks: a line "name: file", a line of words, then lines "- old" and
 "+ new". In the copy, a statement `old` becomes `if (xpl_mutates(N)) { new } else { old }`, and an
@@ -64,9 +65,10 @@ def weave_one(source: str, number: int, name: str, old: str, new: str) -> str | 
 
 
 def main() -> None:
-    if sys.argv[1] == "--files":
+    if sys.argv[1] in ("--files", "--headers"):
+        ending = ".c" if sys.argv[1] == "--files" else ".h"
         files = {file for _, file, _, _ in blocks(Path(sys.argv[2]).read_text())}
-        print("\n".join(sorted(file for file in files if file.endswith(".c"))))
+        print("\n".join(sorted(file for file in files if file.endswith(ending))))
         return
     statements, output = Path(sys.argv[1]), Path(sys.argv[2])
     root = Path(sys.argv[3]) if len(sys.argv) > 3 else Path(".")
