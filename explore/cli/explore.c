@@ -140,19 +140,32 @@ static void violation_show(const struct request *request, const struct xpl_resul
     struct xpl_options options = request->options;
     struct xpl_result shortest;
     const char *token = found->token;
+    bool wrong_again;
 
     options.max_seconds = 20;
     if (xpl_shortest(request->scenario, &options, &shortest)) {
         token = shortest.token;
     }
     printf("\nThe shortest way there:\n\n");
-    if (!xpl_print_table(request->scenario, &request->options, token)) {
+    if (!xpl_print_table(request->scenario, &request->options, token, &wrong_again)) {
         printf("(it cannot be replayed)\n");
     }
-    printf("\nReplay: explore %s%s%s --model %s --replay %s\n", request->scenario->name,
+    printf("\nReplay: vmbus explore %s%s%s --model %s --replay %s\n", request->scenario->name,
            request->design != NULL ? " --design " : "",
            request->design != NULL ? request->design : "", xpl_model_name(request->options.model),
            token);
+}
+
+/* One execution again. Returns the exit status. */
+static int explore_again(const struct request *request)
+{
+    const char *token = request->options.token;
+    bool is_wrong;
+
+    if (!xpl_print_table(request->scenario, &request->options, token, &is_wrong)) {
+        return wrong("this execution is none of that scenario, design and model", token);
+    }
+    return is_wrong;
 }
 
 /* Explore one scenario under one model. Returns the exit status. */
@@ -161,9 +174,7 @@ static int explore_model(struct request *request)
     struct xpl_result result;
 
     if (request->options.strategy == XPL_REPLAY) {
-        return xpl_print_table(request->scenario, &request->options, request->options.token)
-                   ? 0
-                   : wrong("the token does not fit", request->options.token);
+        return explore_again(request);
     }
     request->options.stop_at_first = true;
     if (!xpl_explore(request->scenario, &request->options, &result)) {

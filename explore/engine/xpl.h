@@ -187,9 +187,12 @@ bool xpl_explore(const struct xpl_scenario *scenario, const struct xpl_options *
 bool xpl_shortest(const struct xpl_scenario *scenario, const struct xpl_options *options,
                   struct xpl_result *out_result);
 
-/** Replay `token` and print its table to stdout. */
+/**
+ * Replay `token` and print its table to stdout; whether something went wrong in it is told too.
+ * Returns false if the token is of another scenario or model.
+ */
 bool xpl_print_table(const struct xpl_scenario *scenario, const struct xpl_options *options,
-                     const char *token);
+                     const char *token, bool *out_wrong);
 
 const char *xpl_model_name(enum xpl_model model);
 const char *xpl_order_name(enum xpl_order order);

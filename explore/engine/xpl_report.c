@@ -244,7 +244,7 @@ void xpl_report_table(void)
 }
 
 bool xpl_print_table(const struct xpl_scenario *scenario, const struct xpl_options *options,
-                     const char *token)
+                     const char *token, bool *out_wrong)
 {
     struct xpl_options replay = *options;
     struct xpl_result result;
@@ -259,7 +259,8 @@ bool xpl_print_table(const struct xpl_scenario *scenario, const struct xpl_optio
         return false;
     }
     xpl_report_table();
-    if (result.violations > 0) {
+    *out_wrong = result.violations > 0;
+    if (*out_wrong) {
         printf("\n%s.\n", result.what);
     }
     return true;
