@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from ratios import judge, read_reached
+from ratios import judge, merge, read_reached
 
 LIST = read_reached("# why\nscan: times Linux = 3.0\nidle: of FreeBSD's = 2.0 # checks\nodd: times X = 9\n")
 
@@ -34,9 +34,13 @@ CASES = [
 
 def main() -> int:
     wrong = [what for what, one, good in CASES if judge(one, LIST)[0] is not good]
+    judged = {"slow": (False, ""), "slow again": (False, ""), "fast": (True, "")}
+    merge(judged, {"slow": (True, ""), "slow again": (False, ""), "fast": (False, ""), "late": (False, "")})
+    tries = {"slow": True, "slow again": False, "fast": True, "late": False}
+    wrong += [f"{name}, tried again" for name, good in tries.items() if judged[name][0] is not good]
     for what in wrong:
         print(f"FAILED {what}")
-    print(f"{len(CASES) - len(wrong)} passed, {len(wrong)} failed")
+    print(f"{len(CASES) + len(tries) - len(wrong)} passed, {len(wrong)} failed")
     return int(bool(wrong))
 
 

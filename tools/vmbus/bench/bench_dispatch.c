@@ -201,7 +201,7 @@ static void dispatch_judge(struct bench *bench, const struct dispatch *self,
     dispatch_times(bench, self, one, LINUX_NOW, one->bits >= 8 ? 6.0 : 0);
     dispatch_times(bench, self, one, FREEBSD, full ? 1.1 : spread ? 2.5 : 0);
     dispatch_times(bench, self, one, SWAP, full ? 1.1 : spread ? 2.5 : 0);
-    dispatch_times(bench, self, one, LINUX_DEFERRED, one->bits >= 8 ? 6.0 : 0);
+    dispatch_times(bench, self, one, LINUX_DEFERRED, one->bits >= 8 ? 1.0 : 0);
     ratio = bench_ratio(&self->time[OURS], &self->time[FLOOR]);
     snprintf(name, sizeof(name), "dispatch %u of %u%s: of the floor", one->bits, one->channels,
              one->spread ? " spread" : "");
