@@ -2,13 +2,16 @@
 /*
  * The hypervisor's half: any register written with anything, hypercalls with any input, messages
  * and events from anywhere; and the guest's slot, whatever lies in it. Pages that the SynIC does
- * not use are poisoned.
+ * not use are poisoned. The first byte of an input says whether it is such a session, CPUID leaves,
+ * what a guest makes of registers and calls, or a user who asks for what cannot be.
  */
 #include "fuzz.h"
 
 #include <sanitizer/asan_interface.h>
 #include <vmbus/hv.h>
+#include <vmbus/hv_features.h>
 #include <vmbus/hv_ports.h>
+#include <vmbus/hv_registers.h>
 #include <vmbus/hv_synic.h>
 
 #define FUZZ_LONGEST 256 /* Bytes of an input. */
@@ -178,6 +181,7 @@ static void host_acts(struct feed *feed)
 {
     uint32_t shape = feed_u8(feed), id = shape >> 2 & 7u;
     const struct vmb_hv_message *message;
+    struct vmb_hv_synic_counters counters;
     vmb_status status;
 
     switch (shape & 3u) {
@@ -193,6 +197,16 @@ static void host_acts(struct feed *feed)
         status = vmb_hv_ports_disconnect(ports, id);
         break;
     default:
+        if (id == 6u) {
+            status = vmb_hv_synic_reset_vp(synic, shape >> 5);
+            FUZZ_CHECK((status == VMB_OK) == (shape >> 5 < VPS));
+            return;
+        }
+        if (id == 7u) {
+            status = vmb_hv_synic_read_counters(synic, shape >> 5, &counters);
+            FUZZ_CHECK((status == VMB_OK) == (shape >> 5 < VPS));
+            return;
+        }
         message = vmb_hv_message_port_peek(&port);
         if (message != NULL) {
             FUZZ_CHECK(message->payload_bytes <= VMB_HV_MESSAGE_MAX);
@@ -201,6 +215,22 @@ static void host_acts(struct feed *feed)
         return;
     }
     (void)status;
+}
+
+/* A flag of a SINT that guest_writes_register() reaches, or of none; it is new only once. */
+static void host_signals(struct feed *feed, uint32_t what)
+{
+    uint32_t vp = what >> 4 & 3u, sint = 2u + (what >> 3 & 17u), flag = feed_u16(feed) & 0xFFFu;
+    bool newly_set = false;
+
+    if (vmb_hv_synic_signal(synic, vp, sint, flag, &newly_set) == VMB_HV_SUCCESS) {
+        FUZZ_CHECK(vp < VPS && sint < VMB_HV_SINT_COUNT && flag < VMB_HV_FLAGS_PER_SINT);
+        FUZZ_CHECK(vmb_hv_synic_signal(synic, vp, sint, flag, NULL) == VMB_HV_SUCCESS);
+        FUZZ_CHECK(vmb_hv_synic_signal(synic, vp, sint, flag, &newly_set) == VMB_HV_SUCCESS);
+        FUZZ_CHECK(!newly_set);
+    } else {
+        FUZZ_CHECK(!newly_set);
+    }
 }
 
 static void one_step(struct feed *feed)
@@ -214,7 +244,7 @@ static void one_step(struct feed *feed)
         guest_writes_register(feed);
         break;
     case 2:
-        (void)vmb_hv_synic_signal(synic, what >> 4 & 3u, what >> 3 & 17u, feed_u16(feed), NULL);
+        host_signals(feed, what);
         break;
     case 3:
         (void)feed_bytes(feed, payload, 16);
@@ -237,26 +267,235 @@ static void one_step(struct feed *feed)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    struct feed feed = feed_of(data, size);
-    struct vmb_hv_cpuid leaves;
-    struct vmb_hv_features features;
-    uint32_t first = feed_u8(&feed), op;
+/* ---- A guest's words ------------------------------------------------------------------------- */
 
-    memset(input_page, 0, 512);
-    if ((first & 0xC0u) == 0xC0u) {
-        (void)feed_bytes(&feed, &leaves, sizeof(leaves));
-        (void)vmb_hv_features_decode(&leaves, &features);
-        return 0;
+/* What this kind of hypervisor says of itself, changed here and there. */
+static void good_leaves(struct feed *feed, struct vmb_hv_cpuid *leaves)
+{
+    uint32_t changes = feed_u8(feed) & 7u, value;
+
+    memset(leaves, 0, sizeof(*leaves));
+    leaves->processor.ecx = 1u << 31;
+    leaves->vendor.eax = 0x4000000Cu;
+    memcpy(&leaves->vendor.ebx, "Microsoft Hv", 12);
+    memcpy(&leaves->interface.eax, "Hv#1", 4);
+    leaves->features.eax = feed_u16(feed) | VMB_HV_PRIVILEGE_SYNIC;
+    leaves->features.ebx = feed_u8(feed);
+    leaves->stack_vendor.eax = VMB_HV_CPUID_STACK + 2u;
+    memcpy(&leaves->stack_interface.eax, "VS#1", 4);
+    while (changes-- > 0) {
+        uint32_t at = feed_u8(feed) % (sizeof(*leaves) / 4u);
+
+        value = feed_u32(feed);
+        memcpy((uint8_t *)leaves + (size_t)at * 4u, &value, 4);
     }
-    begin((first & 1u) != 0);
-    for (op = 0; op < OPS && feed.left > 0; op++) {
-        one_step(&feed);
+}
+
+static void decode_leaves(const struct vmb_hv_cpuid *leaves)
+{
+    struct vmb_hv_features features;
+    vmb_status status = vmb_hv_features_decode(leaves, &features);
+
+    FUZZ_CHECK((status == VMB_OK) == (features.missing == 0));
+    FUZZ_CHECK(features.missing < 2u * VMB_HV_MISSING_SIGNAL_EVENTS);
+    FUZZ_CHECK(status == VMB_OK ||
+               (status == VMB_ERR_UNSUPPORTED) == (features.missing <= VMB_HV_MISSING_LEAVES));
+    FUZZ_CHECK(features.shared_boundary_bit < 64u);
+    for (uint32_t bit = 1; bit <= 2u * VMB_HV_MISSING_SIGNAL_EVENTS; bit <<= 1) {
+        const char *text = vmb_hv_missing_text((enum vmb_hv_missing)bit);
+
+        FUZZ_CHECK((strcmp(text, "unknown") == 0) == (bit > VMB_HV_MISSING_SIGNAL_EVENTS));
+    }
+}
+
+/* Registers, from what they hold to what is written: ours changed, the others kept. */
+static void guest_registers(struct feed *feed)
+{
+    uint64_t current = feed_u64(feed), page = feed_u64(feed), value;
+    uint32_t vector = feed_u8(feed), shape = feed_u8(feed);
+    bool auto_eoi = (shape & 1u) != 0;
+
+    value = vmb_hv_page_on(current, page);
+    FUZZ_CHECK(((value ^ current) & 0xFFEu) == 0);
+    FUZZ_CHECK(vmb_hv_page_gpa(value) == (page & ~0xFFFull));
+    FUZZ_CHECK(vmb_hv_page_gpa(vmb_hv_page_off(value)) == 0);
+    value = vmb_hv_sint_on(current, vector, auto_eoi);
+    FUZZ_CHECK((value & 0xFFu) == vector && (value & VMB_HV_SINT_MASKED) == 0);
+    FUZZ_CHECK(((value & VMB_HV_SINT_AUTO_EOI) != 0) == auto_eoi);
+    FUZZ_CHECK((vmb_hv_sint_off(value) & VMB_HV_SINT_MASKED) != 0);
+    value = vmb_hv_scontrol_on(current);
+    FUZZ_CHECK(value == (current | VMB_HV_SCONTROL_ENABLE) &&
+               (vmb_hv_scontrol_off(value) & VMB_HV_SCONTROL_ENABLE) == 0);
+    value = vmb_hv_call_page_on(current, page);
+    if ((current & (VMB_HV_CALL_PAGE_ENABLE | VMB_HV_CALL_PAGE_LOCKED)) != 0) {
+        FUZZ_CHECK(value == current);
+    } else {
+        FUZZ_CHECK((value & ~0xFFFull) == (page & ~0xFFFull) &&
+                   (value & VMB_HV_CALL_PAGE_ENABLE) != 0);
+    }
+    FUZZ_CHECK((vmb_hv_call_page_off(value) & VMB_HV_CALL_PAGE_ENABLE) == 0);
+}
+
+/* A message that a guest posts is what comes out of the port, if it is one at all. */
+static void guest_posts(struct feed *feed)
+{
+    uint32_t shape = feed_u8(feed), id = feed_u8(feed), bytes = feed_u8(feed), type = shape & 3u;
+    struct vmb_hv_call call = {.control = vmb_hv_call_control(VMB_HV_CALL_POST_MESSAGE, false),
+                               .input = FIRST_GPN * 4096ull};
+    const struct vmb_hv_message *message;
+    uint8_t payload[256];
+    vmb_status status;
+
+    (void)feed_bytes(feed, payload, sizeof(payload));
+    id |= (shape & 8u) != 0 ? VMB_HV_CONNECTION_LIMIT : 0;
+    type |= (shape & 4u) != 0 ? VMB_HV_MESSAGE_HYPERVISOR : 0;
+    status = vmb_hv_post_message_encode(input_page, id, type, payload, bytes);
+    FUZZ_CHECK((status == VMB_OK) ==
+               (bytes <= VMB_HV_MESSAGE_MAX && (shape & 0xCu) == 0 && (shape & 3u) != 0));
+    if (status != VMB_OK) {
+        return;
+    }
+    status = vmb_hv_ports_connect_messages(ports, id, vmb_hv_message_port_post, &port);
+    FUZZ_CHECK(status == VMB_OK);
+    for (uint32_t i = 0; i <= VMB_HV_PORT_BUFFERS; i++) {
+        uint64_t result = vmb_hv_ports_call(ports, UINT64_MAX, &call);
+
+        FUZZ_CHECK((vmb_hv_call_status(result) == VMB_OK) == (i < VMB_HV_PORT_BUFFERS));
+    }
+    message = vmb_hv_message_port_peek(&port);
+    FUZZ_CHECK(message != NULL && message->type == type && message->payload_bytes == bytes);
+    FUZZ_CHECK(memcmp(message->payload, payload, bytes) == 0);
+    vmb_hv_message_port_take(&port);
+    status = vmb_hv_ports_disconnect(ports, id);
+    FUZZ_CHECK(status == VMB_OK);
+    FUZZ_CHECK(vmb_hv_ports_post(ports, id, type, payload, 0) == VMB_HV_INVALID_CONNECTION_ID);
+}
+
+/* Any result has a status, a name and a text; success has no other name. */
+static void guest_judges(uint64_t result)
+{
+    bool done = (result & 0xFFFFu) == 0;
+
+    FUZZ_CHECK((vmb_hv_call_status(result) == VMB_OK) == done);
+    FUZZ_CHECK((strcmp(vmb_hv_call_name(result), "SUCCESS") == 0) == done);
+    FUZZ_CHECK(vmb_hv_call_text(result)[0] != '\0');
+    FUZZ_CHECK(vmb_hv_call_reps_done(result) < 4096u);
+}
+
+/* ---- A user who asks for what cannot be ------------------------------------------------------ */
+
+static void user_makes(struct feed *feed)
+{
+    uint32_t shape = feed_u8(feed);
+    struct vmb_hv_synic_options options = {.struct_bytes = sizeof(options) + (shape & 1u),
+                                           .vp_count = feed_u16(feed),
+                                           .message_buffers = feed_u16(feed)};
+    struct vmb_hv_synic_platform platform = {
+        .struct_bytes = (shape & 2u) != 0 ? feed_u8(feed) : (uint32_t)sizeof(platform),
+        .raise_interrupt = (shape & 4u) != 0 ? NULL : raise_interrupt,
+        .map_page = (shape & 8u) != 0 ? NULL : map_page};
+    struct vmb_hv_ports_options port_options = {.struct_bytes = sizeof(port_options) + (shape & 1u),
+                                                .connection_limit = feed_u32(feed)};
+    struct vmb_hv_ports_platform port_platform = {.struct_bytes = platform.struct_bytes};
+    size_t off = shape >> 4 & 8u, needed;
+    vmb_status status;
+
+    needed = vmb_hv_synic_memory_bytes(&options);
+    status = vmb_hv_synic_init(synic_memory + off, synic_bytes, &options, &platform, &synic);
+    FUZZ_CHECK(status != VMB_OK || (needed != 0 && needed <= synic_bytes && (shape & 0x8Du) == 0));
+    FUZZ_CHECK(status != VMB_ERR_TOO_SMALL || needed > synic_bytes);
+    needed = vmb_hv_ports_memory_bytes(&port_options);
+    status =
+        vmb_hv_ports_init(ports_memory + off, ports_bytes, &port_options, &port_platform, &ports);
+    FUZZ_CHECK(status != VMB_OK || (needed != 0 && needed <= ports_bytes && (shape & 0x81u) == 0));
+    FUZZ_CHECK(status != VMB_ERR_TOO_SMALL || needed > ports_bytes);
+}
+
+/* Numbers out of their range: refused, and nothing is read or written for them. */
+static void user_errs(struct feed *feed, bool arm64)
+{
+    uint32_t vp = feed_u8(feed), sint = feed_u8(feed), flag = feed_u16(feed), id = feed_u32(feed);
+    uint32_t bytes = feed_u16(feed), connected;
+    struct vmb_hv_synic_counters counters;
+    uint8_t nothing[VMB_HV_MESSAGE_MAX] = {0};
+    bool is_wrong = vp >= VPS || sint >= VMB_HV_SINT_COUNT;
+    uint32_t number = arm64 ? VMB_HV_ARM64_SINT0 : VMB_HV_MSR_SINT0;
+    uint64_t value;
+
+    number = sint < VMB_HV_SINT_COUNT ? number + sint : 0;
+
+    /* The SynIC is off: what is right is refused as well. */
+    FUZZ_CHECK(vmb_hv_synic_signal(synic, vp, sint, flag, NULL) != VMB_HV_SUCCESS);
+    FUZZ_CHECK(vmb_hv_synic_post(synic, vp, sint, 1, 0, nothing, bytes) != VMB_HV_SUCCESS);
+    FUZZ_CHECK(vmb_hv_synic_queued(synic, vp, sint) == 0);
+    vmb_hv_synic_on_eoi(synic, vp, sint);
+    FUZZ_CHECK((vmb_hv_synic_read(synic, vp, number, &value) == VMB_OK) == !is_wrong);
+    FUZZ_CHECK((vmb_hv_synic_write(synic, vp, number, VMB_HV_SINT_MASKED) == VMB_OK) == !is_wrong);
+    FUZZ_CHECK((vmb_hv_synic_read_counters(synic, vp, &counters) == VMB_OK) == (vp < VPS));
+    FUZZ_CHECK((vmb_hv_synic_reset_vp(synic, vp) == VMB_OK) == (vp < VPS));
+    FUZZ_CHECK(vmb_hv_ports_connect_messages(ports, id, NULL, NULL) == VMB_ERR_INVALID_ARGUMENT);
+    FUZZ_CHECK(vmb_hv_ports_connect_event(ports, id, 1, NULL, NULL) == VMB_ERR_INVALID_ARGUMENT);
+    FUZZ_CHECK(vmb_hv_ports_disconnect(ports, id) == VMB_ERR_INVALID_TARGET);
+    FUZZ_CHECK(vmb_hv_ports_signal(ports, id, flag) == VMB_HV_INVALID_CONNECTION_ID);
+    FUZZ_CHECK(vmb_hv_ports_post(ports, id, 1, nothing, bytes) != VMB_HV_SUCCESS);
+    connected = vmb_hv_ports_connect_event(ports, id, flag, on_event, NULL) == VMB_OK;
+    FUZZ_CHECK(connected ==
+               (id < VMB_HV_CONNECTION_LIMIT && flag >= 1u && flag <= VMB_HV_FLAGS_PER_SINT));
+    for (id = 0x100; id <= 0x100 + CONNECTIONS; id++) { /* More than there is room for. */
+        connected += vmb_hv_ports_connect_event(ports, id, 1, on_event, NULL) == VMB_OK;
+    }
+    FUZZ_CHECK(connected == CONNECTIONS);
+    FUZZ_CHECK(vmb_hv_message_port_post(&port, 1, 1, nothing, VMB_HV_MESSAGE_MAX + 1u) ==
+               VMB_HV_INVALID_PARAMETER);
+}
+
+/* ---- Inputs ---------------------------------------------------------------------------------- */
+
+static void session(struct feed *feed)
+{
+    uint32_t op;
+
+    for (op = 0; op < OPS && feed->left > 0; op++) {
+        one_step(feed);
     }
     vmb_hv_synic_deinit(synic);
     for (op = 0; op < PAGES; op++) {
         FUZZ_CHECK(page_users[op] == 0);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct feed feed = feed_of(data, size);
+    struct vmb_hv_cpuid leaves;
+    uint32_t first = feed_u8(&feed);
+
+    memset(input_page, 0, 512);
+    begin((first & 1u) != 0);
+    switch (first >> 5) {
+    case 7:
+        good_leaves(&feed, &leaves);
+        decode_leaves(&leaves);
+        break;
+    case 6:
+        (void)feed_bytes(&feed, &leaves, sizeof(leaves));
+        decode_leaves(&leaves);
+        break;
+    case 5:
+        guest_registers(&feed);
+        guest_judges(feed_u32(&feed) | (uint64_t)feed_u32(&feed) << 32);
+        guest_posts(&feed);
+        break;
+    case 4:
+        if ((first & 2u) != 0) {
+            user_makes(&feed);
+        } else {
+            user_errs(&feed, (first & 1u) != 0);
+        }
+        break;
+    default:
+        session(&feed);
+        break;
     }
     return 0;
 }
