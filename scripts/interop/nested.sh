@@ -30,7 +30,8 @@ or else in an emulated one. Its output comes out as it is written; its exit stat
   --where             say "here" or "nested" and do nothing
   --help              this text
 
-Exit status: the command's; 124 after a time-out; 125 if the rig itself failed.
+Exit status: the command's; 124 after a time-out; 125 if the rig itself failed; 126 if the emulated
+machine died or locked up: no program in it can be the cause, and it may be tried again.
 Environment: NESTED=always never uses this machine's own KVM; VMBUS_INTEROP_CACHE is where parts that
 were fetched once are kept (default build-interop); DEBIAN_MIRROR names a mirror; L1_WORDS are added
 to the command line of the emulated machine's kernel.
@@ -129,7 +130,8 @@ run_nested() {
     timeout -k 5 "$timeout" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm -machine q35 \
         -smp "$cpus" -m "$memory" -display none -vga none -nodefaults -no-user-config -no-reboot \
         -serial stdio -serial "file:$work/back" -kernel "$l1/vmlinuz" -initrd "$work/initrd" \
-        -append "console=ttyS0 rdinit=/init panic=-1 mitigations=off quiet loglevel=3 ${L1_WORDS-}" \
+        -append "console=ttyS0 rdinit=/init panic=-1 softlockup_panic=1 watchdog_thresh=30 mitigations=off quiet \
+loglevel=3 ${L1_WORDS-}" \
         </dev/null || status=$?
     if ((status == 124 || status == 137)); then
         say "no end after $timeout s"
@@ -139,7 +141,7 @@ run_nested() {
     read -r _ status < <(head -n 1 "$work/back" | tr -d '\0') || true
     if [[ ! $status =~ ^[0-9]+$ || ! -s $work/back ]]; then
         say "the machine in the middle died before the command ended; QEMU's status is $ended"
-        return 125
+        return 126
     fi
     if ((${#get[@]})); then
         tail -n +2 "$work/back" | tar -x -C "$to" -f - || say "not all files came back"
