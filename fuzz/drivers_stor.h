@@ -89,6 +89,9 @@ static struct vmb_stor_io *kept[STOR_KEPT];
 static uint32_t kept_count;
 static uint32_t submitted_count;
 static bool keeps;
+static enum vmb_stor_result disk_result; /* Not done: what jobs end with. */
+/* Where requests go, and what they say besides. */
+static struct vmb_stor_srb scsi_form = {.cdb_bytes = 16, .sense_bytes = 20};
 
 static void disk_do(struct vmb_stor_io *io)
 {
@@ -112,6 +115,11 @@ static void disk_do(struct vmb_stor_io *io)
         at += segment->byte_count;
     }
     FUZZ_CHECK(io->segment_count == 0 || sum == io->byte_count);
+    if (disk_result != VMB_STOR_DONE) {
+        io->error_offset_bytes = io->offset_bytes + 512u;
+        vmb_stor_host_complete(io, disk_result);
+        return;
+    }
     vmb_stor_host_complete(io,
                            (io->offset_bytes & 1024u) != 0 ? VMB_STOR_MEDIA_ERROR : VMB_STOR_DONE);
 }
@@ -195,7 +203,7 @@ static void host_scsi(struct feed *feed)
     uint8_t packet[VMB_STOR_PACKET_BYTES], extra[64] = {0};
     const struct vmb_stor_header header = {VMB_STOR_EXECUTE_SRB, 1, 0};
     uint32_t shape = feed_u8(feed);
-    struct vmb_stor_srb srb = {.lun = shape & 1u, .sense_bytes = 20, .direction = shape >> 1 & 3u};
+    struct vmb_stor_srb srb = scsi_form;
     struct vmb_slice ranges = {extra, 0}, payload = {packet, sizeof(packet)};
     struct vmb_packet_out out = {.transaction_id = feed_u8(feed),
                                  .type = VMB_PACKET_IN_BAND,
@@ -203,7 +211,8 @@ static void host_scsi(struct feed *feed)
     vmb_gpn list[STOR_PAGES] = {feed_u8(feed), 1, 2, 3};
     struct vmb_gpa_range range = {1 + feed_u16(feed) % 16384, feed_u16(feed) % 4096, 0, list, NULL};
 
-    srb.cdb_bytes = 16;
+    srb.lun |= (uint8_t)(shape & 1u);
+    srb.direction = shape >> 1 & 3u;
     (void)feed_bytes(feed, srb.cdb_or_sense, 16);
     srb.data_bytes = (shape & 8u) != 0 ? feed_u32(feed) : range.byte_count;
     range.page_count = (range.byte_offset + range.byte_count + 4095) / 4096;
@@ -292,7 +301,7 @@ static void run_host(struct feed *feed, const uint8_t *form)
     FUZZ_CHECK(vmb_stor_host_remove(host, 1) == VMB_OK);
 }
 
-static void stor_session(const uint8_t *data, size_t size)
+FUZZ_UNUSED static void stor_session(const uint8_t *data, size_t size)
 {
     struct feed feed = feed_of(data, size);
     uint8_t form[VMB_STOR_PACKET_BYTES] = {VMB_STOR_COMPLETE};
