@@ -2,6 +2,8 @@
 /* What a host refuses: calls that cannot be, calls at the wrong time, a guest's wrong requests. */
 #include "host_rig.h"
 
+#include <vmbus/host_paravisor.h>
+
 #define STATE(name) VMB_HOST_CHANNEL_##name
 
 /* ---- Making a host ---------------------------------------------------------------------------
@@ -136,6 +138,40 @@ static void memory_that_does_not_fit_is_refused(void **state)
     assert_int_equal(vmb_host_init(memory, bytes - 1, &options, &whole, NULL, &host),
                      VMB_ERR_TOO_SMALL);
     free(memory);
+}
+
+static void a_paravisor_is_whole_comes_first_and_is_the_only_one(void **state)
+{
+    static const struct vmb_host_paravisor all = {.struct_bytes = sizeof(all),
+                                                  .post_message = post,
+                                                  .raise_event = raise_event,
+                                                  .map_pages = map,
+                                                  .unmap_pages = unmap};
+    struct hrig *rig = hrig_new(NULL);
+    struct vmb_host_paravisor part;
+
+    (void)state;
+    assert_int_equal(vmb_host_set_paravisor(rig->host, NULL), VMB_ERR_INVALID_ARGUMENT);
+#define WITH(field, value)                                                                         \
+    part = all;                                                                                    \
+    part.field = (value);                                                                          \
+    assert_int_equal(vmb_host_set_paravisor(rig->host, &part), VMB_ERR_INVALID_ARGUMENT)
+    WITH(struct_bytes, sizeof(all) - 1);
+    WITH(post_message, NULL);
+    WITH(raise_event, NULL);
+    WITH(map_pages, NULL);
+    WITH(unmap_pages, NULL);
+#undef WITH
+    hrig_contact(rig, VMB_VERSION_5_3, 0);
+    hrig_expect(rig, VMB_MSG_VERSION_RESPONSE);
+    assert_int_equal(vmb_host_set_paravisor(rig->host, &all), VMB_ERR_WRONG_STATE);
+    assert_int_equal(vmb_host_on_trusted_message(rig->host, VMB_CONNECTION_MESSAGE, "12345678", 8),
+                     VMB_ERR_INVALID_TARGET); /* Nothing of it stays. */
+    vmb_host_reset(rig->host);
+    hrig_poll(rig);
+    assert_int_equal(vmb_host_set_paravisor(rig->host, &all), VMB_OK);
+    assert_int_equal(vmb_host_set_paravisor(rig->host, &all), VMB_ERR_WRONG_STATE);
+    hrig_free(rig);
 }
 
 static void what_is_in_use_is_not_given_up(void **state)
@@ -561,6 +597,7 @@ int main(void)
         cmocka_unit_test(an_embedder_without_one_of_its_callbacks_is_refused),
         cmocka_unit_test(options_out_of_range_are_refused),
         cmocka_unit_test(memory_that_does_not_fit_is_refused),
+        cmocka_unit_test(a_paravisor_is_whole_comes_first_and_is_the_only_one),
         cmocka_unit_test(what_is_in_use_is_not_given_up),
         cmocka_unit_test(a_device_that_still_stops_keeps_the_host),
         cmocka_unit_test(an_offer_needs_a_whole_driver),

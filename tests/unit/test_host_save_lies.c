@@ -262,7 +262,8 @@ static void a_gpadl_that_cannot_be(void **state)
         /* Mapped before all of it has come. */
         {{{GPADL, 7, GPADL_STATE, 1, GPADL_IN_PROGRESS}}, VMB_ERR_MALFORMED},
         /* More words than there can be numbers for. */
-        {{{GPADL, 7, GPADL_PAGE_COUNT, 4, UINT32_MAX}, {GPADL, 7, GPADL_RANGE_COUNT, 4, UINT32_MAX}},
+        {{{GPADL, 7, GPADL_PAGE_COUNT, 4, UINT32_MAX},
+          {GPADL, 7, GPADL_RANGE_COUNT, 4, UINT32_MAX}},
          VMB_ERR_LIMIT},
     };
     struct hrig *rig = three_channels();

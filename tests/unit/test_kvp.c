@@ -470,6 +470,7 @@ static void what_is_no_utf16_is_replaced(void **state)
     static const uint8_t lone_low[] = {0x00, 0xDC, 'x', 0, 0, 0};
     static const uint8_t lone_high[] = {'x', 0, 0x3D, 0xD8};
     static const uint8_t high_and_letter[] = {0x3D, 0xD8, 'x', 0, 'y'};
+    static const uint8_t high_and_private[] = {0x3D, 0xD8, 0x00, 0xE0};
     static const uint8_t smile[] = {'x', 0, 0x3D, 0xD8, 0x00, 0xDE};
     char narrow[16];
 
@@ -481,6 +482,10 @@ static void what_is_no_utf16_is_replaced(void **state)
     vmb_kvp_text_decode(&(struct vmb_slice){high_and_letter, sizeof(high_and_letter)}, narrow,
                         sizeof(narrow));
     assert_string_equal(narrow, "\uFFFDx");
+    /* What lies behind the surrogates is no half of a pair, and a character of its own. */
+    vmb_kvp_text_decode(&(struct vmb_slice){high_and_private, sizeof(high_and_private)}, narrow,
+                        sizeof(narrow));
+    assert_string_equal(narrow, "\uFFFD\uE000");
     /* Room for the letter, not for the whole face. */
     assert_int_equal(vmb_kvp_text_decode(&(struct vmb_slice){smile, sizeof(smile)}, narrow, 5), 1);
     assert_string_equal(narrow, "x");

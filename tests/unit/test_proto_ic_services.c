@@ -312,6 +312,12 @@ static void test_vss_golden(void **state)
     }
     assert_int_equal(vmb_vss_decode(body, 8, &vss), VMB_OK);
     assert_int_equal(vss.data.byte_count, 0);
+    vss.data.bytes = NULL; /* An operation alone. */
+    memset(raw, 0xa5, sizeof(raw));
+    assert_int_equal(vmb_vss_encode(&vss, raw, 8, &bytes), VMB_OK);
+    assert_int_equal(bytes, 8);
+    assert_memory_equal(raw, body, 8);
+    assert_int_equal(raw[8], 0xa5);
     assert_int_equal(vmb_vss_decode(body, 28, &vss), VMB_OK);
     assert_int_equal(vss.operation, VMB_VSS_CREATE);
     assert_int_equal(vss.data.byte_count, 20);
@@ -408,6 +414,11 @@ static void test_file_copy_write_golden(void **state)
     assert_int_equal(vmb_file_copy_decode(body.bytes, 51, &copy), VMB_ERR_MALFORMED);
     assert_int_equal(vmb_file_copy_decode(body.bytes, 52, &copy), VMB_OK);
     assert_int_equal(copy.data.byte_count, 0);
+    copy.data.bytes = NULL;
+    memset(&raw, 0xa5, sizeof(raw));
+    assert_int_equal(vmb_file_copy_encode(&copy, raw.bytes, 52, &bytes), VMB_OK);
+    assert_int_equal(bytes, 52);
+    assert_memory_equal(raw.bytes, body.bytes, 52);
     put(&body, 48, "00180000"); /* 6144: as much as can be. */
     assert_int_equal(vmb_file_copy_decode(body.bytes, 6196, &copy), VMB_OK);
     assert_int_equal(vmb_file_copy_encode(&copy, raw.bytes, 6196, &bytes), VMB_OK);

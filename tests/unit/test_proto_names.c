@@ -183,6 +183,7 @@ static void test_class_to_guid_and_back(void **state)
     assert_null(vmb_class_guid(VMB_CLASS_UNKNOWN));
     assert_null(vmb_class_guid(VMB_CLASS_HVSOCK));
     assert_int_equal(vmb_class_traits(VMB_CLASS_UNKNOWN), 0);
+    assert_int_equal(vmb_class_traits((enum vmb_class)1000), 0);
     assert_int_equal(vmb_class_traits(VMB_CLASS_HVSOCK), VMB_CLASS_TRAIT_PIPE);
     assert_int_equal(vmb_class_traits(VMB_CLASS_NETWORK), VMB_CLASS_TRAIT_SPREADS);
     assert_int_equal(vmb_class_traits(VMB_CLASS_HEARTBEAT), VMB_CLASS_TRAIT_PIPE);

@@ -149,6 +149,22 @@ static void test_hvsock_offer_golden(void **state)
     assert_true(vmb_guid_is_zero(&hvsock.silo_guid));
 }
 
+/* Nothing of the silo gets out that parameters of version 0 do not have. */
+static void test_old_hvsock_offer_golden(void **state)
+{
+    const struct vmb_offer_hvsock hvsock = {.pipe_type = VMB_OFFER_PIPE_MESSAGES,
+                                            .is_for_guest_container = true,
+                                            .silo_guid = {{0x11, 0x22}}};
+    uint8_t expected[VMB_USER_DEFINED_BYTES] = {0}, raw[VMB_USER_DEFINED_BYTES];
+
+    (void)state;
+    expected[0] = VMB_OFFER_PIPE_MESSAGES;
+    expected[5] = 1;
+    memset(raw, 0xa5, sizeof(raw));
+    vmb_offer_hvsock_encode(&hvsock, raw);
+    assert_memory_equal(raw, expected, sizeof(raw));
+}
+
 static void test_storage_offer_golden(void **state)
 {
     struct vmb_offer_storage storage;
@@ -182,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_pipe_offer_golden),
         cmocka_unit_test(test_hvsock_offer_golden),
+        cmocka_unit_test(test_old_hvsock_offer_golden),
         cmocka_unit_test(test_storage_offer_golden),
     };
 

@@ -117,10 +117,12 @@ static void test_names_alone(void **state)
 {
     const struct vmb_message unload = {.number = VMB_MSG_UNLOAD};
     const struct vmb_message unknown = {.number = 77};
+    const struct vmb_message none = {.number = 0};
 
     (void)state;
     expect_message(&unload, "Unload");
     expect_message(&unknown, "message 77");
+    expect_message(&none, "message 0");
 }
 
 static void test_word_count_of_a_liar_is_bounded(void **state)
@@ -187,6 +189,56 @@ static void test_packet_lines(void **state)
                   "gpa-direct id=0x0 payload_bytes=0 wants-completion ranges=malformed");
 }
 
+/* Descriptors of many ranges: the line is full, ends, and is a beginning of the whole. */
+static void test_every_capacity_is_kept_with_ranges(void **state)
+{
+    static const char *const packets[] = {
+        "0700 0700 0700 0000" Z8 "feca 0000 04000000 10000000 00000000 10000000 00000000 10000000 "
+                                 "00000000 10000000 00000000",
+        "0900 0700 0700 0000" Z8 Z4
+        "02000000 00020000 00080000 1100000000000000 00100000 00000000 2200000000000000"};
+    struct vmb_packet_descriptor descriptor;
+    char whole[256], text[256];
+    uint8_t raw[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
+        uint32_t length = proto_hex(packets[i], raw);
+        uint32_t all, capacity;
+
+        assert_int_equal(
+            vmb_packet_descriptor_decode(raw, length + VMB_PACKET_TRAILER_BYTES, &descriptor),
+            VMB_OK);
+        all = vmb_packet_print(&descriptor, raw + 16, whole, sizeof(whole));
+        assert_int_equal(all, strlen(whole));
+        for (capacity = 1; capacity <= all; capacity++) {
+            memset(text, '#', sizeof(text));
+            assert_int_equal(vmb_packet_print(&descriptor, raw + 16, text, capacity), capacity - 1);
+            assert_memory_equal(text, whole, capacity - 1);
+            assert_int_equal(text[capacity - 1], 0);
+            assert_int_equal(text[capacity], '#');
+        }
+    }
+}
+
+/* Who has only the descriptor gets a line without the ranges. */
+static void test_packet_lines_without_ranges(void **state)
+{
+    static const uint16_t types[] = {VMB_PACKET_TRANSFER_PAGES, VMB_PACKET_GPA_DIRECT};
+    static const char *const lines[] = {"transfer-pages id=0x5 payload_bytes=8",
+                                        "gpa-direct id=0x5 payload_bytes=8"};
+    char text[64];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct vmb_packet_descriptor descriptor = {
+            .type = types[i], .header_bytes = 32, .packet_bytes = 40, .transaction_id = 5};
+
+        assert_int_equal(vmb_packet_print(&descriptor, NULL, text, sizeof(text)), strlen(lines[i]));
+        assert_string_equal(text, lines[i]);
+    }
+}
+
 static void test_numbers_as_text(void **state)
 {
     struct vmbi_text line;
@@ -227,6 +279,8 @@ int main(void)
         cmocka_unit_test(test_word_count_of_a_liar_is_bounded),
         cmocka_unit_test(test_every_capacity_is_kept),
         cmocka_unit_test(test_packet_lines),
+        cmocka_unit_test(test_every_capacity_is_kept_with_ranges),
+        cmocka_unit_test(test_packet_lines_without_ranges),
         cmocka_unit_test(test_numbers_as_text),
     };
 

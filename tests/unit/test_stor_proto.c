@@ -153,10 +153,16 @@ static void test_small_bodies_golden(void **state)
     memset(names.secondary_port, 3, 8);
     memset(names.secondary_node, 4, 8);
     vmb_stor_fibre_channel_encode(&names, raw);
+    assert_int_equal(raw[12], 1);
     assert_int_equal(raw[16], 1);
     assert_int_equal(raw[47], 4);
     vmb_stor_fibre_channel_decode(raw, &names_back);
     assert_memory_equal(&names, &names_back, sizeof(names));
+    names.primary_active = false; /* The secondary is. */
+    vmb_stor_fibre_channel_encode(&names, raw);
+    assert_int_equal(raw[12], 0);
+    vmb_stor_fibre_channel_decode(raw, &names_back);
+    assert_false(names_back.primary_active);
 }
 
 static void test_answers_keep_the_body(void **state)

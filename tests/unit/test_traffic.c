@@ -298,6 +298,143 @@ static void streamed_packets_nobody_asked_for_are_counted(void **state)
     world_free(source);
 }
 
+static uint64_t mix(uint64_t number)
+{
+    number = (number ^ number >> 30) * 0xBF58476D1CE4E5B9u;
+    number = (number ^ number >> 27) * 0x94D049BB133111EBu;
+    return number ^ number >> 31;
+}
+
+static void put(uint8_t *payload, uint32_t byte_count, uint64_t value)
+{
+    for (uint32_t i = 0; i < byte_count; i++) {
+        payload[i] = (uint8_t)(value >> 8 * i);
+    }
+}
+
+static uint64_t get(const uint8_t *payload)
+{
+    uint64_t value = 0;
+
+    for (uint32_t i = 8; i > 0; i--) {
+        value = value << 8 | payload[i - 1];
+    }
+    return value;
+}
+
+/* A whole packet without a pattern, its check word right, whatever stands in it. */
+static void make_packet(uint8_t *payload, uint16_t kind, uint16_t streams, uint64_t seed,
+                        uint64_t stamp)
+{
+    uint64_t check = 0;
+
+    memset(payload, 0, VMB_TRAFFIC_HEADER_BYTES);
+    put(payload, 4, 0x54424D56u);
+    put(payload + 4, 2, kind);
+    put(payload + 6, 2, streams);
+    put(payload + 24, 8, seed);
+    put(payload + 32, 8, stamp);
+    for (uint32_t offset = 0; offset < 40; offset += 8) {
+        check = mix(check + 0x9E3779B97F4A7C15u + get(payload + offset));
+    }
+    put(payload + 40, 8, check);
+}
+
+enum {
+    REQUEST = 1,
+    STREAMED = 2
+};
+
+/* A request is answered by its own bytes; one that is whole and still none, by nothing. */
+static void whole_requests_that_make_no_sense_are_refused(void **state)
+{
+    static const struct {
+        uint16_t kind, streams;
+        uint32_t corrupt, answer_bytes;
+    } requests[] = {
+        {REQUEST, 0, 0, VMB_TRAFFIC_HEADER_BYTES},
+        {STREAMED, 0, 1, 0},
+        {REQUEST, VMB_TRAFFIC_STREAM_LIMIT + 1, 1, 0},
+        {7, 0, 1, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        struct world *world = world_new(16384);
+        struct vmb_endpoint *guest = &world->pair->guest.endpoint;
+        uint8_t payload[VMB_TRAFFIC_HEADER_BYTES], answer[256];
+        struct vmb_packet packet;
+
+        assert_int_equal(vmb_traffic_host_init(&world->host, world->host_buffer, BUFFER_BYTES,
+                                               world_host_failed, world),
+                         VMB_OK);
+        pair_open(&world->pair->host, vmb_traffic_host_driver(), &world->host);
+        make_packet(payload, requests[i].kind, requests[i].streams, 42, 0);
+        assert_int_equal(vmb_endpoint_send(guest, payload, sizeof(payload), 9, true), VMB_OK);
+        pair_deliver(&world->pair->host);
+        assert_int_equal(host_counters(world).corrupt, requests[i].corrupt);
+        assert_int_equal(vmb_endpoint_receive(guest, answer, sizeof(answer), &packet), VMB_OK);
+        assert_int_equal(packet.type, VMB_PACKET_COMPLETION);
+        assert_int_equal(packet.transaction_id, 9);
+        assert_int_equal(packet.payload_bytes, requests[i].answer_bytes);
+        assert_int_equal(vmb_endpoint_receive(guest, answer, sizeof(answer), &packet),
+                         VMB_ERR_RING_EMPTY); /* And no streamed ones. */
+        world_free(world);
+    }
+}
+
+static void world_answered_at_once(void *context, uint64_t round_trip_ns, uint32_t pattern_bytes)
+{
+    (void)pattern_bytes;
+    assert_int_equal(round_trip_ns, 0); /* Unknown, and never a huge one. */
+    ((struct world *)context)->round_trips++;
+}
+
+/* The host sends these in place of the one request that comes to it. */
+static void answers_that_are_whole_and_wrong_are_counted(void **state)
+{
+    static const struct {
+        uint16_t kind;
+        uint64_t other_seed, stamp;
+        uint32_t corrupt, round_trips;
+        bool has_clock;
+    } answers[] = {
+        {REQUEST, 0, 0, 0, 1, false},
+        {REQUEST, 0, UINT64_MAX, 0, 1, true}, /* From the future. */
+        {REQUEST, 1, 0, 1, 0, true},          /* Another guest's. */
+        {STREAMED, 0, 0, 1, 0, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct world *world = world_new(16384);
+        struct vmb_traffic_guest_options options = world_options(world);
+        struct vmb_endpoint *host = &world->pair->host.endpoint;
+        uint8_t payload[1024];
+        struct vmb_packet packet;
+
+        options.packet_limit = 1;
+        options.pattern_limit = 64;
+        options.answered = world_answered_at_once;
+        options.now_ns = answers[i].has_clock ? world_now : NULL;
+        assert_int_equal(vmb_traffic_guest_init(&world->guest, &options), VMB_OK);
+        pair_open(&world->pair->guest, vmb_traffic_guest_driver(), &world->guest);
+        assert_int_equal(vmb_endpoint_receive(host, payload, sizeof(payload), &packet), VMB_OK);
+        make_packet(payload, answers[i].kind, 0, get(payload + 24) ^ answers[i].other_seed,
+                    answers[i].stamp);
+        assert_int_equal(
+            vmb_endpoint_complete(host, packet.transaction_id, payload, VMB_TRAFFIC_HEADER_BYTES),
+            VMB_OK);
+        pair_deliver(&world->pair->guest);
+        assert_int_equal(guest_counters(world).answered, 1);
+        assert_int_equal(guest_counters(world).corrupt, answers[i].corrupt);
+        assert_int_equal(guest_counters(world).streamed, 0);
+        assert_int_equal(world->round_trips, answers[i].round_trips);
+        assert_int_equal(vmb_traffic_guest_expected(&world->guest), 0);
+        world_free(world);
+    }
+}
+
 static void oversized_packets_are_dropped(void **state)
 {
     struct world *world = world_new(65536);
@@ -402,6 +539,8 @@ int main(void)
         cmocka_unit_test(every_wrong_byte_shows),
         cmocka_unit_test(answers_to_nothing_are_counted),
         cmocka_unit_test(streamed_packets_nobody_asked_for_are_counted),
+        cmocka_unit_test(whole_requests_that_make_no_sense_are_refused),
+        cmocka_unit_test(answers_that_are_whole_and_wrong_are_counted),
         cmocka_unit_test(oversized_packets_are_dropped),
         cmocka_unit_test(a_broken_ring_is_reported_once),
         cmocka_unit_test(random_rings_do_no_harm),
