@@ -194,7 +194,7 @@ static void test_every_capacity_is_kept_with_ranges(void **state)
 {
     static const char *const packets[] = {
         "0700 0700 0700 0000" Z8 "feca 0000 04000000 10000000 00000000 10000000 00000000 10000000 "
-                                 "00000000 10000000 00000000",
+        "00000000 10000000 00000000",
         "0900 0700 0700 0000" Z8 Z4
         "02000000 00020000 00080000 1100000000000000 00100000 00000000 2200000000000000"};
     struct vmb_packet_descriptor descriptor;
