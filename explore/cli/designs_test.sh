@@ -37,3 +37,5 @@ kept=$(run 0 retarget --design global-array)
 run 2 retarget --model sc --replay nonsense >/dev/null
 run 2 retarget --design none >/dev/null
 run 2 no-such-scenario >/dev/null
+run 2 retarget --bound few >/dev/null
+run 2 retarget --replay f3B:a7c3d3 >/dev/null # Of which model?

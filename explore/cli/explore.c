@@ -2,7 +2,9 @@
 /* The command: explore SCENARIO [options]. */
 #include "explore/cli/explore.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,39 +22,49 @@ struct request {
     const char *design;
 };
 
-static const char usage[] =
-    "usage: explore SCENARIO [options]\n"
-    "       explore --all [--large] | --list\n"
+static const char help[] =
+    "Usage: vmbus explore SCENARIO [OPTIONS]\n"
+    "       vmbus explore --all [--large] | --large | --list\n"
     "\n"
-    "Runs the library's own code in every order of its atomic steps that matters, and says "
-    "whether\n"
+    "Run the library's own code in every order of its atomic steps that matters, and say whether\n"
     "what the scenario shows holds in all of them.\n"
     "\n"
-    "  --design NAME       which design (default: the library's)\n"
-    "  --model MODEL       sc, tso or c11 (default: all three)\n"
-    "  --bound N           only executions with at most N surprises (preemptions, stale reads)\n"
-    "  --random SEED       random executions with changing priorities, until a limit\n"
-    "  --executions N      stop after N executions\n"
-    "  --seconds S         stop after S seconds\n"
-    "  --shard I/N         only part I (from 1) of N equal parts\n"
-    "  --replay TOKEN      run one execution again and print its table (needs --model)\n"
-    "  --sleep-sets        another, weaker reduction, as a second opinion\n"
-    "  --no-reduction      try equivalent orders too\n"
-    "  --from-the-start    run each execution whole, without checkpoints: slower, the same result\n"
-    "  --json              results as JSON lines\n"
-    "  --list              the scenarios\n"
-    "  --all               all that are exhausted in seconds each\n"
-    "  --large             those of larger scope: up to hours each, or --seconds\n"
+    "Options:\n"
+    "      --design NAME     which design (default: the library's)\n"
+    "      --model MODEL     sc, tso or c11 (default: all three)\n"
+    "      --bound N         only executions with at most N surprises (preemptions, stale reads)\n"
+    "      --random SEED     random executions with changing priorities, for 10 s or until a "
+    "limit\n"
+    "      --sleep-sets      another, weaker reduction, as a second opinion\n"
+    "      --no-reduction    try equivalent orders too\n"
+    "      --executions N    stop after N executions\n"
+    "      --seconds S       stop after S seconds of this core\n"
+    "      --shard I/N       only part I (from 1) of N, which are unequal\n"
+    "      --replay TOKEN    run one execution again and print its table (needs --model)\n"
+    "      --from-the-start  run each execution whole, without checkpoints: slower, same result\n"
+    "      --json            results as JSON lines\n"
+    "      --list            the scenarios, the rules they are about and what each shows\n"
+    "      --all             all that are exhausted in seconds each\n"
+    "      --large           those of larger scope: up to hours each, or --seconds\n"
+    "  -h, --help            this text\n"
     "\n"
-    "Exit status: 0 nothing wrong, 1 a violation was found, 2 bad usage, 3 stopped by a limit.\n"
+    "Examples:\n"
+    "  vmbus explore retarget --design percpu-lists\n"
+    "  vmbus explore retarget --design global-array\n"
+    "  vmbus explore close --model c11 --shard 3/16\n"
     "\n"
-    "  explore retarget --design percpu-lists\n"
-    "  explore retarget --design global-array\n"
-    "  explore close --model c11 --shard 3/16\n";
+    "Exit status: 0 nothing is wrong, 1 something is, 2 wrong arguments, 3 a limit stopped it.\n";
 
-static int wrong(const char *what, const char *value)
+/* Say what is wrong with the arguments. Returns the exit status. */
+__attribute__((format(printf, 1, 2))) static int wrong(const char *format, ...)
 {
-    fprintf(stderr, "explore: %s: %s\n", what, value);
+    va_list arguments;
+
+    fputs("vmbus explore: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputs("\nTry: vmbus explore --help\n", stderr);
     return 2;
 }
 
@@ -78,20 +90,28 @@ static void scenarios_print(const struct xpl_scenario *const *table)
     }
 }
 
-static bool design_choose(struct request *request)
+/* Returns -1 to go on, else the exit status. */
+static int design_choose(struct request *request)
 {
     const char *const *designs = request->scenario->designs;
+    char names[200] = "";
+    size_t length = 0;
 
     if (request->design == NULL) {
-        return true;
+        return -1;
     }
     for (unsigned i = 0; designs != NULL && designs[i] != NULL; i++) {
         if (strcmp(designs[i], request->design) == 0) {
             request->options.design = i;
-            return true;
+            return -1;
         }
+        length += (size_t)snprintf(names + length, sizeof(names) - length, " %s", designs[i]);
     }
-    return false;
+    if (length == 0) {
+        return wrong("'%s' has one design only, the library's.", request->scenario->name);
+    }
+    return wrong("'%s' has no design '%s'; there are:%s.", request->scenario->name, request->design,
+                 names);
 }
 
 static bool model_choose(struct request *request, const char *name)
@@ -163,7 +183,7 @@ static int explore_again(const struct request *request)
     bool is_wrong;
 
     if (!xpl_print_table(request->scenario, &request->options, token, &is_wrong)) {
-        return wrong("this execution is none of that scenario, design and model", token);
+        return wrong("'%s' is no execution of that scenario, design and model.", token);
     }
     return is_wrong;
 }
@@ -193,11 +213,12 @@ static int explore_model(struct request *request)
 
 static int explore_scenario(struct request *request)
 {
-    int status = 0;
+    int status = design_choose(request);
 
-    if (!design_choose(request)) {
-        return wrong("no such design", request->design);
+    if (status >= 0) {
+        return status;
     }
+    status = 0;
     if (!request->every_model) {
         return explore_model(request);
     }
@@ -224,6 +245,63 @@ static bool shard_parse(struct xpl_options *options, const char *text)
     options->shard = (unsigned)shard - 1;
     options->shards = (unsigned)shards;
     return *end == '\0' && shard >= 1 && shard <= shards;
+}
+
+/* A whole number, nothing before or behind it. */
+static bool number_parse(const char *text, unsigned long long *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int bound_take(struct xpl_options *options, const char *text)
+{
+    unsigned long long bound;
+
+    if (!number_parse(text, &bound) || bound > XPL_STEPS) {
+        return wrong("--bound takes a number from 0 to %u, not '%s'.", XPL_STEPS, text);
+    }
+    options->strategy = XPL_BOUND;
+    options->bound = (unsigned)bound;
+    return -1;
+}
+
+static int executions_take(struct xpl_options *options, const char *text)
+{
+    unsigned long long executions;
+
+    if (!number_parse(text, &executions) || executions == 0) {
+        return wrong("--executions takes a number from 1 on, not '%s'.", text);
+    }
+    options->max_executions = executions;
+    return -1;
+}
+
+static int random_take(struct xpl_options *options, const char *text)
+{
+    unsigned long long seed;
+
+    if (!number_parse(text, &seed)) {
+        return wrong("--random takes a number, the seed, not '%s'.", text);
+    }
+    options->strategy = XPL_RANDOM;
+    options->seed = seed;
+    return -1;
+}
+
+static int seconds_take(struct xpl_options *options, const char *text)
+{
+    char *end;
+
+    options->max_seconds = strtod(text, &end);
+    if (end == text || *end != '\0' || !(options->max_seconds > 0)) {
+        return wrong("--seconds takes a time such as 60 or 0.5, not '%s'.", text);
+    }
+    return -1;
 }
 
 enum {
@@ -262,8 +340,8 @@ static const struct option long_options[] = {{"all", 0, NULL, ALL},
                                              {"sleep-sets", 0, NULL, SLEEP_SETS},
                                              {NULL, 0, NULL, 0}};
 
-/* One option. Returns -1 to go on, else the exit status. */
-static int option_take(struct request *request, int option)
+/* One option, which stood in @argument. Returns -1 to go on, else the exit status. */
+static int option_take(struct request *request, int option, const char *argument)
 {
     struct xpl_options *options = &request->options;
 
@@ -272,15 +350,12 @@ static int option_take(struct request *request, int option)
         request->all = true;
         return -1;
     case BOUND:
-        options->strategy = XPL_BOUND;
-        options->bound = (unsigned)strtoul(optarg, NULL, 10);
-        return -1;
+        return bound_take(options, optarg);
     case DESIGN:
         request->design = optarg;
         return -1;
     case EXECUTIONS:
-        options->max_executions = strtoull(optarg, NULL, 10);
-        return -1;
+        return executions_take(options, optarg);
     case FROM_THE_START:
         options->from_the_start = true;
         return -1;
@@ -295,32 +370,34 @@ static int option_take(struct request *request, int option)
         scenarios_print(scenario_table_large);
         return 0;
     case MODEL:
-        return model_choose(request, optarg) ? -1 : wrong("no such model", optarg);
+        return model_choose(request, optarg)
+                   ? -1
+                   : wrong("there is no model '%s'; there are sc, tso and c11.", optarg);
     case NO_REDUCTION:
         options->strategy = XPL_NAIVE;
         return -1;
     case RANDOM:
-        options->strategy = XPL_RANDOM;
-        options->seed = strtoull(optarg, NULL, 10);
-        return -1;
+        return random_take(options, optarg);
     case REPLAY:
         options->strategy = XPL_REPLAY;
         options->token = optarg;
         return -1;
     case SECONDS:
-        options->max_seconds = strtod(optarg, NULL);
-        return -1;
+        return seconds_take(options, optarg);
     case SHARD:
-        return shard_parse(options, optarg) ? -1 : wrong("bad shard", optarg);
+        return shard_parse(options, optarg)
+                   ? -1
+                   : wrong("--shard takes a part such as 3/16, not '%s'.", optarg);
     case SLEEP_SETS:
         options->strategy = XPL_SLEEP;
         return -1;
     case 'h':
-        fputs(usage, stdout);
+        fputs(help, stdout);
         return 0;
+    case ':':
+        return wrong("%s needs a value.", argument);
     default:
-        fputs(usage, stderr);
-        return 2;
+        return wrong("there is no option '%s'.", argument);
     }
 }
 
@@ -357,8 +434,9 @@ int explore_main(int argc, char **argv)
     int option, status = 0;
 
     optind = 0; /* From the start, whoever has used getopt before. */
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        status = option_take(&request, option);
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        status = option_take(&request, option, argv[optind - 1]);
         if (status >= 0) {
             return status;
         }
@@ -368,14 +446,18 @@ int explore_main(int argc, char **argv)
         request.options.max_seconds <= 0) {
         request.options.max_seconds = 10;
     }
+    if (request.options.strategy == XPL_REPLAY && request.every_model) {
+        return wrong("--replay needs --model.");
+    }
     if (request.all || request.large) {
         return explore_tables(&request);
     }
     if (optind + 1 != argc) {
-        fputs(usage, stderr);
-        return 2;
+        return wrong("name one scenario; --list has them.");
     }
     request.scenario = scenario_find(argv[optind]);
-    return request.scenario != NULL ? explore_scenario(&request)
-                                    : wrong("no such scenario (see --list)", argv[optind]);
+    if (request.scenario == NULL) {
+        return wrong("there is no scenario '%s'; --list has them.", argv[optind]);
+    }
+    return explore_scenario(&request);
 }
