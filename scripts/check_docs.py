@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Check each .md file: its links lead somewhere, and its C programs compile. A file is one test.
+"""Check each .md file: its links lead somewhere, files that it names are there, and its C programs
+compile. A file is one test.
 
 A program is a ```c block that includes a header of ours; fragments are left alone. One that follows
 a comment `<!-- path -->` is a copy of that file, which the tests run, and must equal it.
@@ -21,6 +22,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 OURS = re.compile(r"^#include <vmbus/", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COPY = re.compile(r"^<!-- (\S+) -->\n+```c\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NAMED = re.compile(r"`([\w.-]+/[\w./-]+)`")  # `src/base/vmb_gate.h`
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 COMPILE = "-xc -std=c11 -fsyntax-only -Wall -Wextra -Wpedantic -Werror -Iinclude -".split()
 
@@ -48,6 +50,14 @@ def check_links(path: Path, text: str) -> Iterator[str]:
             yield f"the link {link} leads to no heading"
 
 
+def check_names(text: str) -> Iterator[str]:
+    """Paths from the root, in code: those that begin with a folder of ours."""
+    for name in NAMED.findall(BLOCK.sub("", text)):
+        if (ROOT / name.split("/")[0]).is_dir() and not name.startswith("build/"):
+            if not (ROOT / name).exists():
+                yield f"there is no {name}"
+
+
 def check_programs(text: str) -> Iterator[str]:
     for match in BLOCK.finditer(text):
         if match[1] != "c" or not OURS.search(match[2]):
@@ -72,7 +82,8 @@ def check_copies(path: Path, text: str) -> Iterator[str]:
 
 def check(path: Path) -> list[str]:
     text = path.read_text()
-    return [*check_links(path, text), *check_programs(text), *check_copies(path, text)]
+    parts = [check_links(path, text), check_names(text), check_programs(text)]
+    return [fault for part in [*parts, check_copies(path, text)] for fault in part]
 
 
 def main() -> int:

@@ -16,6 +16,8 @@ PROGRAM = "```c\n#include <vmbus/types.h>\nint main(void)\n{\n    return %s;\n}\
 CASES = [
     ("", "# A heading: `code`, more\n[here](#a-heading-code-more) [there](other.md#there)\n"),
     ("", "[out](https://example.org/x) `[not](a-link)`\n```\n[nor](this)\n```\n"),
+    ("", "`src/base/vmb_text.c`, `sim`, `vmbus/types.h`, `build/nothing.txt`, `tests/<suite>/x.c`\n"),
+    ("there is no src/guest/vmb_gate.h", "The gate (`src/guest/vmb_gate.h`).\n"),
     ("", PROGRAM % "(int)VMB_PAGE_SHIFT"),
     ("", "```c\nint fragment(\n```\n"),
     ("leads nowhere", "See [this](gone.md).\n"),

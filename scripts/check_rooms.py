@@ -32,8 +32,7 @@ OUTER: dict[str, set[str]] = {
     "sim": set(),
     "explore": {"sim"},
     "examples": {"ports", "sim"},
-    "bench": {"explore", "ports", "sim"},
-    "tools": {"bench", "explore", "ports", "sim"},
+    "tools": {"explore", "ports", "sim"},
 }
 TESTS = {"tests", "fuzz", "proofs"}  # One room under test each, and anything outside the library.
 
