@@ -26,6 +26,10 @@ CASES = [
     ("does not compile", PROGRAM % "VMB_NO_SUCH_THING"),
     ("", "<!-- same.c -->\n```c\nint same;\n```\n"),
     ("is not same.c any more", "<!-- same.c -->\n```c\nint other;\n```\n"),
+    ("", "<!-- long.c -->\n```c\nint a;\n/* … */\nint c;\n```\n"),
+    ("is not long.c any more", "<!-- long.c -->\n```c\nint a;\nint c;\n/* … */\nint c;\n```\n"),
+    ("is not long.c any more", "<!-- long.c -->\n```c\nint c;\n/* … */\nint a;\n```\n"),
+    ("is not long.c any more", "<!-- long.c -->\n```c\nnt a;\n/* … */\nint c;\n```\n"),
     ("which is not there", "<!-- gone.c -->\n```c\nint same;\n```\n"),
 ]
 
@@ -33,6 +37,7 @@ CASES = [
 def caught(message: str, text: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "other.md").write_text("## There\n")
+        (Path(folder) / "long.c").write_text("int a;\nint b;\nint c;\n")
         (Path(folder) / "same.c").write_text("int same;\n")
         path = Path(folder) / "planted.md"
         path.write_text(text)
