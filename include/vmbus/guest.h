@@ -368,7 +368,7 @@ uint32_t vmb_guest_features(const struct vmb_guest *guest);
 struct vmb_channel *vmb_guest_next_channel(struct vmb_guest *guest, uint32_t *cursor);
 
 /**
- * The channel with that relid, or NULL. One bounds check and one load (design rule R1).
+ * The channel with that relid, or NULL. One bounds check and one load (rule R1 of docs/DESIGN.md).
  *
  * Context: isr-ok. The pointer is good until the channel has been let go of.
  */
