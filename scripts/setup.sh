@@ -66,8 +66,8 @@ if [[ $EUID -eq 0 ]]; then
 elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     as_root=(sudo env)
 else
-    say "these packages are missing; run this, then try again:"
-    say "    sudo apt-get update && sudo apt-get install -y --no-install-recommends $(names)"
+    say "these packages are missing; run this as root (or with sudo before each), then try again:"
+    say "    apt-get update && apt-get install -y --no-install-recommends $(names)"
     exit 1
 fi
 
