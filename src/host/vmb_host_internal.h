@@ -37,7 +37,7 @@ enum vmbi_host_phase {
     VMBI_PHASE_IDLE = 0,
     VMBI_PHASE_CALLING,  /* Inside open, opened, close or closed: the caller settles after it. */
     VMBI_PHASE_ASKED,    /* hooks.open answers later. */
-    VMBI_PHASE_RUNNING,  /* Between opened and closed. */
+    VMBI_PHASE_RUNNING,  /* Between opened and closed, as what follows. */
     VMBI_PHASE_DRAINING, /* The gate is closed; perhaps on_event still runs. */
     VMBI_PHASE_STOPPING  /* hooks.close answers later. */
 };

@@ -40,7 +40,8 @@ vmb_status vmb_host_saved_check(const void *bytes, size_t byte_count,
 
 static void restore_wipe_channel(struct vmb_host_channel *channel)
 {
-    if (channel->phase == VMBI_PHASE_RUNNING) {
+    /* It goes on, or would close later: another device, closed before it, has revoked it. */
+    if (channel->phase >= VMBI_PHASE_RUNNING) {
         channel->phase = VMBI_PHASE_CALLING;
         channel->driver->closed(channel->device, VMB_ERR_GONE);
     }

@@ -379,6 +379,41 @@ static void a_host_that_is_in_the_middle_of_something(void **state)
     hrig_free(rig);
 }
 
+/* ---- What fails in the middle ---------------------------------------------------------------- */
+
+static void revokes_the_next(struct hrig_device *device)
+{
+    device->in_closed = NULL;
+    assert_int_equal(vmb_host_revoke(device->rig->devices[1].channel), VMB_OK);
+}
+
+/* Two devices go on, the third cannot. While they are closed for that, one of them takes the other
+ * off the bus, which would rather close later: it is told all the same, before its memory goes. */
+static void a_device_that_is_revoked_while_all_is_undone(void **state)
+{
+    struct hrig *rig = three_channels();
+    struct skit_bytes saved = skit_save(rig);
+
+    (void)state;
+    fresh_for_three(rig, NULL);
+    rig->devices[0].in_closed = revokes_the_next;
+    rig->devices[1].close_answer = VMB_ERR_BUSY;
+    rig->devices[2].restore_answer = VMB_ERR_MALFORMED;
+    assert_int_equal(vmb_host_restore(rig->host, saved.bytes, saved.byte_count, NULL, NULL),
+                     VMB_ERR_MALFORMED);
+    assert_null(rig->devices[1].endpoint);
+    hrig_poll(rig);
+    assert_int_equal(rig->devices[1].closed, 1);
+    assert_int_equal(rig->devices[1].released, 1);
+    assert_int_equal(vmb_host_close_done(rig->devices[0].channel), VMB_ERR_WRONG_STATE);
+    skit_assert_fresh(rig);
+    rig->devices[1].close_answer = VMB_OK;
+    rig->devices[2].restore_answer = VMB_OK;
+    hrig_offer(rig, 1, 2, 0); /* It is back, and all can be tried again. */
+    assert_int_equal(skit_restore(rig, saved).open, 2);
+    hrig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +425,7 @@ int main(void)
         cmocka_unit_test(features_that_this_host_does_not_grant),
         cmocka_unit_test(more_messages_than_this_host_can_hold),
         cmocka_unit_test(a_host_that_is_in_the_middle_of_something),
+        cmocka_unit_test(a_device_that_is_revoked_while_all_is_undone),
     };
 
     return cmocka_run_group_tests_name("saved lies", tests, NULL, NULL);

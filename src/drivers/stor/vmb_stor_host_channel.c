@@ -296,6 +296,7 @@ void vmbi_stor_channel_closed(void *device, vmb_status reason)
 
     (void)reason;
     channel->endpoint = NULL;
+    channel->close_waits = false; /* Closed unasked: a restore has failed. */
     vmbi_stor_reset_abandon(channel);
     vmbi_stor_channel_clear(channel);
     if (channel->index == 0) {
