@@ -11,7 +11,17 @@
 
 json_t *vmm_control_error(const char *text)
 {
-    return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+    json_t *error = json_pack("{s:b, s:s}", "ok", 0, "error", text);
+    char *plain = error == NULL ? strdup(text) : NULL; /* It is no UTF-8: a letter was cut. */
+
+    for (char *at = plain; at != NULL && *at != '\0'; at++) {
+        *at = (*at & 0x80) != 0 ? '?' : *at;
+    }
+    if (plain != NULL) {
+        error = json_pack("{s:b, s:s}", "ok", 0, "error", plain);
+    }
+    free(plain);
+    return error;
 }
 
 /* ---- Clients --------------------------------------------------------------------------------- */
@@ -33,7 +43,7 @@ static void control_drop(struct vmm_control_client *client)
 }
 
 /* An answer goes out whole, into the socket's buffer, or the client is too slow. */
-static bool control_send(const struct vmm_control_client *client, const json_t *answer)
+static bool control_send(int fd, const json_t *answer)
 {
     char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     bool sent = false;
@@ -42,7 +52,7 @@ static bool control_send(const struct vmm_control_client *client, const json_t *
         size_t bytes = strlen(text);
 
         text[bytes] = '\n'; /* In place of the terminator: one write. */
-        sent = send(client->source.fd, text, bytes + 1, MSG_NOSIGNAL) == (ssize_t)bytes + 1;
+        sent = send(fd, text, bytes + 1, MSG_NOSIGNAL) == (ssize_t)bytes + 1;
     }
     free(text);
     return sent;
@@ -62,7 +72,7 @@ static bool control_answer(struct vmm_control_client *client, const char *line, 
     } else {
         answer = vmm_control_error("a request is a JSON object in a line");
     }
-    sent = client->waiting || control_send(client, answer);
+    sent = client->waiting || control_send(client->source.fd, answer);
     json_decref(answer);
     json_decref(request);
     return sent;
@@ -94,7 +104,8 @@ int vmm_control_take_passed(struct vmm_control_ticket ticket)
     return passed;
 }
 
-/* As recv(); a descriptor that comes along replaces the last one that nobody took. */
+/* As recv(); a descriptor that comes along replaces the last one that nobody took. There is room
+ * for one: the kernel closes all others. */
 static ssize_t control_receive(struct vmm_control_client *client)
 {
     union {
@@ -106,7 +117,7 @@ static ssize_t control_receive(struct vmm_control_client *client)
     struct msghdr message = {.msg_iov = &vector,
                              .msg_iovlen = 1,
                              .msg_control = room.bytes,
-                             .msg_controllen = sizeof(room.bytes)};
+                             .msg_controllen = CMSG_LEN(sizeof(int))};
     ssize_t got = recvmsg(client->source.fd, &message, MSG_CMSG_CLOEXEC);
     struct cmsghdr *part = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
 
@@ -142,11 +153,21 @@ void vmm_control_reply(struct vmm_control_ticket ticket, json_t *answer)
 
     if (client->source.fd >= 0 && client->serial == ticket.serial && client->waiting) {
         client->waiting = false;
-        if (!control_send(client, answer) || !control_work(client)) {
+        if (!control_send(client->source.fd, answer) || !control_work(client)) {
             control_drop(client);
         }
     }
     json_decref(answer);
+}
+
+/* There is no room for one more. */
+static void control_turn_away(int fd)
+{
+    json_t *answer = vmm_control_error("too many others ask at the moment");
+
+    (void)control_send(fd, answer);
+    json_decref(answer);
+    close(fd);
 }
 
 static void control_on_connect(void *context, uint32_t events)
@@ -161,7 +182,7 @@ static void control_on_connect(void *context, uint32_t events)
     }
     while (client->source.fd >= 0) {
         if (++client == control->clients + VMM_CONTROL_CLIENTS) {
-            close(fd);
+            control_turn_away(fd);
             return;
         }
     }
@@ -188,7 +209,7 @@ static void control_remove_stale(const struct sockaddr_un *address)
     if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) {
         return;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0) {
         if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
             errno == ECONNREFUSED) {
@@ -204,6 +225,9 @@ static bool control_listen(struct vmm_control *control, const char *path, struct
     mode_t before;
     int bound;
 
+    if (path[0] == '\0') { /* Linux would make an abstract one, which knows no owner. */
+        return vmm_fail(error, "the control socket's name is empty");
+    }
     if (strlen(path) >= sizeof(address.sun_path)) {
         return vmm_fail(error, "the control socket's name is longer than %zu bytes",
                         sizeof(address.sun_path) - 1);

@@ -4,12 +4,29 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
-/* The other end closes with its process; nothing is ever written. */
-static _Noreturn void janitor_run(int pipe_end, const char *path)
+/* Which file a name is of: a number may be given again, but not at the same time. */
+static bool janitor_look(const char *path, struct statx *out)
 {
+    return path != NULL &&
+           statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, out) == 0;
+}
+
+static bool janitor_is_same(const struct statx *left, const struct statx *right)
+{
+    return left->stx_ino == right->stx_ino && left->stx_dev_major == right->stx_dev_major &&
+           left->stx_dev_minor == right->stx_dev_minor &&
+           left->stx_btime.tv_sec == right->stx_btime.tv_sec &&
+           left->stx_btime.tv_nsec == right->stx_btime.tv_nsec;
+}
+
+/* The other end closes with its process; nothing is ever written. */
+static _Noreturn void janitor_run(int pipe_end, const char *path, const struct statx *ours)
+{
+    struct statx now = {0};
     struct termios before;
     bool is_terminal = tcgetattr(STDIN_FILENO, &before) == 0;
     sigset_t all;
@@ -23,7 +40,8 @@ static _Noreturn void janitor_run(int pipe_end, const char *path)
     if (is_terminal) {
         tcsetattr(STDIN_FILENO, TCSANOW, &before);
     }
-    if (path != NULL) {
+    /* The next machine may have been quicker, and have made its own there. */
+    if (ours != NULL && janitor_look(path, &now) && janitor_is_same(ours, &now)) {
         unlink(path);
     }
     _exit(0);
@@ -31,6 +49,8 @@ static _Noreturn void janitor_run(int pipe_end, const char *path)
 
 bool vmm_janitor_start(const char *path, struct vmm_error *error)
 {
+    struct statx ours = {0};
+    bool has_socket = janitor_look(path, &ours);
     int ends[2];
     pid_t child;
 
@@ -42,7 +62,7 @@ bool vmm_janitor_start(const char *path, struct vmm_error *error)
         close(ends[1]);
         close(STDOUT_FILENO); /* Who reads there waits for our end, not for the janitor's. */
         close(STDERR_FILENO);
-        janitor_run(ends[0], path);
+        janitor_run(ends[0], path, has_socket ? &ours : NULL);
     }
     close(ends[0]); /* ends[1] stays open as long as this process lives. */
     return child > 0 || vmm_fail_errno(error, "cannot fork");

@@ -8,7 +8,8 @@
 
 #include "ports/kvm/vmm_error.h"
 
-/* Once for each process, before any thread is started and any mode changed. @path may be NULL. */
+/* Once for each process, before any thread is started and any mode changed. @path may be NULL.
+ * A socket that another process has made there meanwhile stays. */
 bool vmm_janitor_start(const char *path, struct vmm_error *error);
 
 #endif /* VMM_JANITOR_H */
