@@ -134,8 +134,12 @@ static void control_on_client(void *context, uint32_t events)
     struct vmm_control_client *client = context;
     ssize_t got = control_receive(client);
 
-    (void)events;
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got == 0 && client->waiting && (events & (EPOLLHUP | EPOLLERR)) == 0) {
+        client->ended = true; /* It has said all, and listens. */
+        (void)vmm_loop_rearm(client->control->loop, &client->source, 0);
         return;
     }
     if (got > 0) {
@@ -153,7 +157,8 @@ void vmm_control_reply(struct vmm_control_ticket ticket, json_t *answer)
 
     if (client->source.fd >= 0 && client->serial == ticket.serial && client->waiting) {
         client->waiting = false;
-        if (!control_send(client->source.fd, answer) || !control_work(client)) {
+        if (!control_send(client->source.fd, answer) || !control_work(client) ||
+            (client->ended && !client->waiting)) {
             control_drop(client);
         }
     }
@@ -190,7 +195,7 @@ static void control_on_connect(void *context, uint32_t events)
     client->source = (struct vmm_source){fd, control_on_client, client};
     client->request_bytes = 0;
     client->serial++;
-    client->waiting = false;
+    client->waiting = client->ended = false;
     client->passed = -1;
     if (!vmm_loop_add(control->loop, &client->source, EPOLLIN)) {
         close(fd);

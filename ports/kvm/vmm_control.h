@@ -34,6 +34,7 @@ struct vmm_control_client {
     size_t request_bytes;
     uint32_t serial; /* Of the connection. */
     bool waiting;    /* For an answer that comes later. */
+    bool ended;      /* It sends nothing more, and is dropped once it has its answers. */
     int passed;      /* A descriptor that came along, until it is taken; or -1. */
 };
 

@@ -38,6 +38,7 @@ struct bench {
     struct vmm_loop loop;
     struct vmm_control control;
     uint32_t asked;
+    struct vmm_control_ticket later; /* Of the last request that waits. */
 };
 
 static json_t *bench_answer(void *context, const json_t *request, struct vmm_control_ticket ticket,
@@ -46,8 +47,12 @@ static json_t *bench_answer(void *context, const json_t *request, struct vmm_con
     struct bench *bench = context;
     int passed = json_object_get(request, "take") != NULL ? vmm_control_take_passed(ticket) : -1;
 
-    (void)out_later;
     bench->asked++;
+    if (json_object_get(request, "later") != NULL) {
+        bench->later = ticket;
+        *out_later = true;
+        return NULL;
+    }
     if (passed >= 0) {
         (void)close(passed);
     }
@@ -232,6 +237,30 @@ static void test_lines_come_in_pieces_and_in_heaps(void **state)
     bench_free(bench);
 }
 
+/* "nc -N" says all that it has to say, and then listens for as long as it takes. */
+static void test_who_has_said_all_still_listens(void **state)
+{
+    struct bench *bench = bench_new();
+    int client = client_open(bench);
+    int gone = client_open(bench);
+    uint32_t before = open_files();
+
+    (void)state;
+    client_say(bench, client, "{\"later\": 1}\n{}\n", 0);
+    assert_int_equal(shutdown(client, SHUT_WR), 0);
+    bench_run(bench);
+    vmm_control_reply(bench->later, json_pack("{s:b}", "ok", 1));
+    assert_string_equal(client_hear(client), "{\"ok\":true}\n{\"ok\":true,\"file\":false}\n");
+    assert_string_equal(client_hear(client), "");
+    client_say(bench, gone, "{\"later\": 1}\n", 0);
+    (void)close(gone); /* This one has gone: nobody is waited for. */
+    bench_run(bench);
+    assert_int_equal(open_files(), before - 3);
+    vmm_control_reply(bench->later, json_pack("{s:b}", "ok", 1));
+    (void)close(client);
+    bench_free(bench);
+}
+
 /* The text may be cut in the middle of a letter: a client hears of it even so. */
 static void test_an_error_is_told_in_whatever_letters(void **state)
 {
@@ -404,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup(test_descriptors_do_not_pile_up, clean),
         cmocka_unit_test_setup(test_one_client_too_many_is_told_so, clean),
         cmocka_unit_test_setup(test_lines_come_in_pieces_and_in_heaps, clean),
+        cmocka_unit_test_setup(test_who_has_said_all_still_listens, clean),
         cmocka_unit_test_setup(test_an_error_is_told_in_whatever_letters, clean),
         cmocka_unit_test_setup(test_names_that_are_none, clean),
         cmocka_unit_test_setup(test_a_socket_is_for_its_owner_alone, clean),
