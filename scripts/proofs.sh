@@ -48,7 +48,7 @@ analyse() {
                 "${defines[@]}" --bounds-check --pointer-check --pointer-overflow-check \
                 --signed-overflow-check --undefined-shift-check --div-by-zero-check \
                 --unwind "$unwind" --unwinding-assertions --object-bits 12 \
-                --drop-unused-functions >"$log" 2>&1 || true
+                --drop-unused-functions --slice-formula >"$log" 2>&1 || true
             grep -qE '^VERIFICATION (SUCCESSFUL|FAILED)' "$log"
             ;;
         eva)
