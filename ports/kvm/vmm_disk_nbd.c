@@ -18,6 +18,7 @@
 #define NBD_DISCARD_BYTES   4096u
 #define NBD_ZERO_BYTES      (1u << 20)
 #define NBD_GOODBYE_MS      1000
+#define NBD_TURNS           256u /* Then others have theirs; the socket stays ready. */
 
 struct nbd_job;
 
@@ -220,9 +221,12 @@ static void nbd_submitted(struct vmm_disk *disk)
 static void nbd_reap(struct vmm_disk *disk)
 {
     struct nbd_disk *own = (struct nbd_disk *)disk;
+    uint32_t turns = 0;
+    bool more;
 
-    /* Until there is nothing to do without waiting. A server that dies ends every job with an
-     * error, and libnbd closes the socket, which takes it out of the epoll instance. */
+    /* Until there is nothing to do without waiting, or the server talks without end. One that dies
+     * ends every job with an error, and libnbd closes the socket, which takes it out of the epoll
+     * instance. */
     do {
         while (own->again != NULL) {
             struct nbd_job *job = own->again;
@@ -230,7 +234,8 @@ static void nbd_reap(struct vmm_disk *disk)
             own->again = job->next;
             nbd_begin(own, job);
         }
-    } while (nbd_poll(own->nbd, 0) > 0 || own->again != NULL);
+        more = nbd_poll(own->nbd, 0) > 0 && ++turns < NBD_TURNS;
+    } while (more || own->again != NULL);
     nbd_watch(own);
 }
 

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -581,6 +583,114 @@ static void test_a_server_that_fails_or_dies(void **state)
     bench_free(&bench);
 }
 
+/* ---- A server that is up to no good ---------------------------------------------------------- */
+
+static void evil_send(int client, const void *bytes, size_t byte_count)
+{
+    if (send(client, bytes, byte_count, MSG_NOSIGNAL) != (ssize_t)byte_count) {
+        _exit(0); /* Nobody is there any more. */
+    }
+}
+
+static void evil_receive(int client, void *bytes, size_t byte_count)
+{
+    if (byte_count != 0 && recv(client, bytes, byte_count, MSG_WAITALL) != (ssize_t)byte_count) {
+        _exit(0);
+    }
+}
+
+/* Structured answers it can give, and an export of 8 MiB it has; other options it does not know. */
+static void evil_shake_hands(int client)
+{
+    enum {
+        OPTION_EXPORT_NAME = 1,
+        OPTION_STRUCTURED = 8
+    };
+    static const uint8_t hello[18] = "NBDMAGICIHAVEOPT\0\1";
+    static const uint8_t export[134] = {[5] = DISK_BYTES >> 16, [9] = 1};
+    uint8_t option[16], reply[20] = {0, 3, 0xE8, 0x89, 4, 0x55, 0x65, 0xA9}, rest[4096];
+
+    evil_send(client, hello, sizeof(hello));
+    evil_receive(client, rest, 4);
+    for (;;) {
+        evil_receive(client, option, sizeof(option));
+        evil_receive(client, rest, option[15] + 256u * (option[14] & 15u));
+        if (option[11] == OPTION_EXPORT_NAME) {
+            evil_send(client, export, sizeof(export));
+            return;
+        }
+        memcpy(reply + 8, option + 8, 4);
+        reply[12] = option[11] == OPTION_STRUCTURED ? 0 : 0x80;
+        reply[15] = 1;
+        evil_send(client, reply, sizeof(reply));
+    }
+}
+
+/* To the first command: a byte that is zero, and that there is more; again and again. */
+static void evil_serve(int client)
+{
+    static const uint8_t answer[32] = {0x66, 0x8E, 0x33, 0xEF, [7] = 2, [19] = 12, [31] = 1};
+    uint8_t command[28], heap[4096];
+
+    evil_shake_hands(client);
+    evil_receive(client, command, sizeof(command));
+    for (size_t i = 0; i < sizeof(heap); i += sizeof(answer)) {
+        memcpy(heap + i, answer, sizeof(answer));
+        memcpy(heap + i + 8, command + 8, 8); /* Which command; and where it reads. */
+        memcpy(heap + i + 20, command + 16, 8);
+    }
+    for (;;) {
+        evil_send(client, heap, sizeof(heap));
+    }
+}
+
+static void evil_start(struct server *server)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    server_name(server);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/nbd", folder);
+    assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    server->pid = fork();
+    assert_true(server->pid >= 0);
+    if (server->pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        evil_serve(accept(listener, NULL, NULL));
+    }
+    (void)close(listener);
+}
+
+/* It never stops to talk. Whoever waits for something else must have a turn all the same. */
+static void test_a_server_that_talks_without_end(void **state)
+{
+    const struct kit_range range = {VMB_PAGE_BYTES, VMB_PAGE_BYTES};
+    struct kit_answer answer;
+    struct server server;
+    struct bench bench;
+
+    (void)state;
+    evil_start(&server);
+    bench = bench_new(server.uri, &(struct vmm_disk_options){.direct = false});
+    (void)kit_send_scsi(bench.kit, 0, 1, "2800 00000000 00 0008 00", &range, 1);
+    kit_run(bench.kit);
+    (void)alarm(40); /* Else the test ends here. */
+    for (uint32_t i = 0; i < 100; i++) {
+        struct pollfd poll_fd = {.fd = vmm_disk_fd(bench.disk), .events = POLLIN};
+
+        assert_int_equal(poll(&poll_fd, 1, 10000), 1);
+        vmm_disk_reap(bench.disk);
+        assert_int_equal(vmm_disk_jobs(bench.disk), 1);
+    }
+    (void)alarm(0);
+    server_stop(&server);
+    bench_run(&bench);
+    assert_true(kit_receive(bench.kit, 0, &answer));
+    assert_sense(&answer, 4, 0x4400);
+    bench_free(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -595,6 +705,7 @@ int main(void)
         cmocka_unit_test(test_a_server_keeps_every_byte),
         cmocka_unit_test(test_qemu_serves_a_qcow2_image),
         cmocka_unit_test(test_a_server_that_fails_or_dies),
+        cmocka_unit_test(test_a_server_that_talks_without_end),
     };
     int failed;
 
