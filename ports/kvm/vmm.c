@@ -11,6 +11,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#define VMM_PATIENCE_NS 5000000000u /* With servers of disks, at the end. */
+
 #define VMM_TELL(vmm, event, ...)                                                                  \
     do {                                                                                           \
         if ((vmm)->options.listener.event != NULL) {                                               \
@@ -201,13 +203,14 @@ void vmm_deinit(struct vmm *vmm)
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
-static void vmm_step(struct vmm *vmm)
+static void vmm_step(struct vmm *vmm, uint64_t deadline_ns)
 {
     uint64_t bus = vmm_bus_work(&vmm->bus);
     uint64_t devices = vmm_devices_work(&vmm->devices);
+    uint64_t soonest = bus < devices ? bus : devices;
 
     vmm_terminal_pump(&vmm->terminal);
-    vmm_loop_wait(&vmm->loop, bus < devices ? bus : devices);
+    vmm_loop_wait(&vmm->loop, soonest < deadline_ns ? soonest : deadline_ns);
 }
 
 static bool vmm_start(struct vmm *vmm, struct vmm_error *error)
@@ -221,13 +224,33 @@ static bool vmm_start(struct vmm *vmm, struct vmm_error *error)
     return true;
 }
 
-/* No CPU runs when this returns, and the bus has let go of the guest. */
-static void vmm_stop(struct vmm *vmm)
+static bool vmm_starts_again(const struct vmm *vmm, enum vmm_end end)
 {
+    return (end == VMM_END_RESET || end == VMM_END_TRIPLE_FAULT) && !vmm->quit &&
+           !vmm->options.no_reboot;
+}
+
+/*
+ * No CPU runs when this returns, and the bus has let go of the guest. If the machine is to start
+ * again, it waits for its disks as the guest would; else their servers have some seconds.
+ */
+static void vmm_stop(struct vmm *vmm, enum vmm_end end)
+{
+    uint64_t patience_ns = VMB_NEVER;
+    bool given_up = false;
+
     vmm_machine_stop(&vmm->machine);
     vmm_bus_reset(&vmm->bus);
     while (!vmm_bus_is_idle(&vmm->bus)) {
-        vmm_step(vmm);
+        if (patience_ns == VMB_NEVER && !given_up && !vmm_starts_again(vmm, end)) {
+            patience_ns = vmm_now_ns() + VMM_PATIENCE_NS;
+        }
+        vmm_step(vmm, patience_ns);
+        if (vmm_now_ns() >= patience_ns) {
+            vmm_storage_give_up(vmm->storage);
+            given_up = true;
+            patience_ns = VMB_NEVER;
+        }
     }
     vmm_devices_forgive(&vmm->devices);
     vmm_terminal_pump(&vmm->terminal);
@@ -247,13 +270,12 @@ bool vmm_run(struct vmm *vmm, enum vmm_end *out_end, struct vmm_error *error)
             return false;
         }
         do {
-            vmm_step(vmm);
+            vmm_step(vmm, VMB_NEVER);
             *out_end = (enum vmm_end)atomic_load(&vmm->machine.end);
         } while (*out_end == VMM_END_NONE && !vmm->quit);
-        vmm_stop(vmm);
+        vmm_stop(vmm, *out_end);
         VMM_TELL(vmm, ended, *out_end);
-    } while ((*out_end == VMM_END_RESET || *out_end == VMM_END_TRIPLE_FAULT) && !vmm->quit &&
-             !vmm->options.no_reboot);
+    } while (vmm_starts_again(vmm, *out_end));
     if (*out_end == VMM_END_BROKEN) {
         *error = vmm->machine.broken;
         return false;

@@ -109,6 +109,13 @@ void vmm_disk_reap(struct vmm_disk *disk)
     disk->engine->reap(disk);
 }
 
+void vmm_disk_give_up(struct vmm_disk *disk)
+{
+    if (disk->engine->give_up != NULL) {
+        disk->engine->give_up(disk);
+    }
+}
+
 uint32_t vmm_disk_jobs(const struct vmm_disk *disk)
 {
     return disk->jobs;

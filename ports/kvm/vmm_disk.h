@@ -52,6 +52,12 @@ int vmm_disk_fd(const struct vmm_disk *disk);
 /* Complete the jobs that have ended, and send off what had to wait. Does not block. */
 void vmm_disk_reap(struct vmm_disk *disk);
 
+/*
+ * Nobody can wait for its jobs any more: let go of a server that does not answer, which ends them
+ * with errors, by the next vmm_disk_reap(). Files end theirs by themselves.
+ */
+void vmm_disk_give_up(struct vmm_disk *disk);
+
 /* Jobs that were submitted and have not been completed. */
 uint32_t vmm_disk_jobs(const struct vmm_disk *disk);
 

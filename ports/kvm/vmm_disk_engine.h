@@ -11,7 +11,8 @@ struct vmm_disk_engine {
     void (*submit)(struct vmm_disk *disk, struct vmb_stor_io *io);
     void (*submitted)(struct vmm_disk *disk);
     void (*reap)(struct vmm_disk *disk);
-    void (*close)(struct vmm_disk *disk); /* Frees it. */
+    void (*give_up)(struct vmm_disk *disk); /* NULL: nothing to let go of. */
+    void (*close)(struct vmm_disk *disk);   /* Frees it. */
 };
 
 /* At the start of each engine's own. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define NBD_BLOCK_BYTES     512u
@@ -239,6 +240,14 @@ static void nbd_reap(struct vmm_disk *disk)
     nbd_watch(own);
 }
 
+/* The connection ends as if the server had ended it. */
+static void nbd_give_up(struct vmm_disk *disk)
+{
+    const struct nbd_disk *own = (const struct nbd_disk *)disk;
+
+    (void)shutdown(nbd_aio_get_fd(own->nbd), SHUT_RDWR);
+}
+
 static void nbd_close_disk(struct vmm_disk *disk)
 {
     struct nbd_disk *own = (struct nbd_disk *)disk;
@@ -322,6 +331,7 @@ bool vmm_disk_open_nbd(const char *uri, const struct vmm_disk_options *options,
         .submit = nbd_submit,
         .submitted = nbd_submitted,
         .reap = nbd_reap,
+        .give_up = nbd_give_up,
         .close = nbd_close_disk,
     };
     struct nbd_disk *own = calloc(1, sizeof(*own));

@@ -159,6 +159,15 @@ bool vmm_storage_plug(struct vmm_storage *storage, int file, const char *name, u
     return true;
 }
 
+void vmm_storage_give_up(struct vmm_storage *storage)
+{
+    for (uint32_t lun = 0; lun < VMM_DISKS_MAX; lun++) {
+        if (storage->units[lun].disk != NULL) {
+            vmm_disk_give_up(storage->units[lun].disk);
+        }
+    }
+}
+
 static bool storage_reserve(struct vmm_storage *storage, struct vmm_error *error)
 {
     for (uint32_t i = 0; i < VMM_DISKS_LATER; i++) {

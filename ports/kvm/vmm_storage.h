@@ -63,4 +63,7 @@ bool vmm_storage_add(struct vmm_devices *devices, const struct vmm_storage_optio
 bool vmm_storage_plug(struct vmm_storage *storage, int file, const char *name, uint32_t *out_lun,
                       struct vmm_error *error);
 
+/* The machine ends and cannot wait any longer: disks let go of servers that do not answer. */
+void vmm_storage_give_up(struct vmm_storage *storage);
+
 #endif /* VMM_STORAGE_H */

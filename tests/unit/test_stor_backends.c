@@ -583,6 +583,39 @@ static void test_a_server_that_fails_or_dies(void **state)
     bench_free(&bench);
 }
 
+/* A server that does not answer any more, and a machine that cannot wait for it. */
+static void test_a_server_that_is_given_up(void **state)
+{
+    static const char *const plain[] = {"memory", "8M", NULL};
+    const struct kit_range range = {VMB_PAGE_BYTES, VMB_PAGE_BYTES};
+    struct kit_answer answer;
+    struct server server;
+    struct bench bench;
+
+    (void)state;
+    if (!server_start(&server, plain)) {
+        skip();
+    }
+    bench = bench_new(server.uri, &(struct vmm_disk_options){.direct = false});
+    (void)kill(server.pid, SIGSTOP);
+    assert_int_equal(waitpid(server.pid, NULL, WUNTRACED), server.pid);
+    for (uint32_t i = 0; i < 10; i++) {
+        (void)kit_send_scsi(bench.kit, 0, 1,
+                            i % 2 == 0 ? "2800 00000000 00 0008 00" : "2a00 00000000 00 0008 00",
+                            &range, 1);
+    }
+    kit_run(bench.kit);
+    assert_int_equal(vmm_disk_jobs(bench.disk), 10);
+    vmm_disk_give_up(bench.disk);
+    bench_run(&bench);
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_true(kit_receive(bench.kit, 0, &answer));
+        assert_sense(&answer, 4, 0x4400);
+    }
+    bench_free(&bench);
+    server_stop(&server);
+}
+
 /* ---- A server that is up to no good ---------------------------------------------------------- */
 
 static void evil_send(int client, const void *bytes, size_t byte_count)
@@ -705,6 +738,7 @@ int main(void)
         cmocka_unit_test(test_a_server_keeps_every_byte),
         cmocka_unit_test(test_qemu_serves_a_qcow2_image),
         cmocka_unit_test(test_a_server_that_fails_or_dies),
+        cmocka_unit_test(test_a_server_that_is_given_up),
         cmocka_unit_test(test_a_server_that_talks_without_end),
     };
     int failed;
