@@ -22,7 +22,8 @@ int command_vm(int argc, char **argv)
     if (!vm_options_parse(argc, argv, &options, &status)) {
         return status;
     }
-    report = (struct vm_report){options.json, vm_level(&options), vmm_now_ns()};
+    report = (struct vm_report){
+        .json = options.json, .level = vm_level(&options), .started_ns = vmm_now_ns()};
     if (!vmm_init(&vmm,
                   &(struct vmm_options){
                       .kernel = options.kernel,

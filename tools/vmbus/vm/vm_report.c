@@ -8,7 +8,9 @@
 
 #include <vmbus/proto/version.h>
 
-#define REPORT_LINE_BYTES 512
+#define REPORT_LINE_BYTES       512
+#define REPORT_LINES_PER_SECOND 20u /* Of what the guest does; the library counts its own. */
+#define REPORT_NS_PER_SECOND    1000000000u
 
 /* One write a line, so that lines of several threads do not mix. */
 static void report_write(const char *text)
@@ -56,8 +58,35 @@ static void report_tell(const struct vm_report *report, enum vmb_log_level level
     json_decref(fields);
 }
 
+/* Whether there may be a line more about what the guest has done. Loop's thread. */
+static bool report_may_tell(struct vm_report *report)
+{
+    uint64_t now = vmm_now_ns();
+
+    if (now - report->second_ns >= REPORT_NS_PER_SECOND) {
+        uint32_t left_out = report->left_out;
+
+        report->second_ns = now;
+        report->lines = report->left_out = 0;
+        if (left_out != 0) {
+            report_tell(report, VMB_LOG_INFO, "left out",
+                        json_pack("{s:i}", "lines", (int)left_out),
+                        "%u lines about the guest were left out", left_out);
+        }
+    }
+    if (report->lines == REPORT_LINES_PER_SECOND) {
+        report->left_out++;
+        return false;
+    }
+    report->lines++;
+    return true;
+}
+
 static void report_started(void *context, uint32_t boot)
 {
+    if (!report_may_tell(context)) {
+        return;
+    }
     if (boot > 1) {
         report_tell(context, VMB_LOG_INFO, "started", json_pack("{s:i}", "boot", (int)boot),
                     "the machine starts again, boot %u", boot);
@@ -71,6 +100,9 @@ static void report_connected(void *context, uint32_t version, uint32_t features)
 {
     const char *name = vmb_version_name(version);
 
+    if (!report_may_tell(context)) {
+        return;
+    }
     report_tell(context, VMB_LOG_INFO, "connected",
                 json_pack("{s:s, s:I}", "version", name, "features", (json_int_t)features),
                 "the guest has connected, version %s", name);
@@ -82,6 +114,9 @@ static void report_disconnected(void *context, enum vmb_host_disconnect reason)
                                           [VMB_HOST_CONTACTED] = "contacted anew",
                                           [VMB_HOST_RESET] = "reset"};
 
+    if (!report_may_tell(context)) {
+        return;
+    }
     report_tell(context, VMB_LOG_INFO, "disconnected",
                 json_pack("{s:s}", "reason", reasons[reason]), "the guest has left the bus: %s",
                 reasons[reason]);
@@ -93,6 +128,9 @@ static void report_heartbeat(void *context, enum vmb_heartbeat heartbeat, uint32
                                         [VMB_HEARTBEAT_ALIVE] = "alive",
                                         [VMB_HEARTBEAT_DEAD] = "dead"};
 
+    if (!report_may_tell(context)) {
+        return;
+    }
     report_tell(context, VMB_LOG_INFO, "heartbeat",
                 json_pack("{s:s, s:i}", "guest", names[heartbeat], "application", (int)state),
                 "heartbeat: the guest is %s", names[heartbeat]);
@@ -130,7 +168,11 @@ static void report_ended(void *context, enum vmm_end end)
         [VMM_END_TRIPLE_FAULT] = {"triple-fault", "the guest has died of a triple fault"},
         [VMM_END_BROKEN] = {"broken", "the machine is broken"},
     };
+    bool again = end == VMM_END_RESET || end == VMM_END_TRIPLE_FAULT;
 
+    if (again && !report_may_tell(context)) {
+        return;
+    }
     report_tell(context, VMB_LOG_INFO, "ended", json_pack("{s:s}", "how", ends[end].name), "%s",
                 ends[end].text);
 }
