@@ -37,7 +37,7 @@ static bool boot_open(struct vmm_file *file, const char *path, struct vmm_error 
 {
     struct stat status;
     bool good;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* A pipe would wait for a writer. */
 
     if (fd < 0) {
         return vmm_fail_errno(error, "cannot open %s", path);

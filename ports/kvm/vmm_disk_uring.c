@@ -385,6 +385,16 @@ static const char *uring_other_format(int file)
     return NULL;
 }
 
+static bool uring_is_disk(const struct stat *status)
+{
+    return S_ISREG(status->st_mode) || S_ISBLK(status->st_mode);
+}
+
+static bool uring_no_disk(const char *path, struct vmm_error *error)
+{
+    return vmm_fail(error, "'%s' is neither a file nor a block device", path);
+}
+
 static bool uring_size_device(struct uring_disk *own, const char *path, struct vmm_error *error)
 {
     unsigned physical = 0;
@@ -408,8 +418,9 @@ static bool uring_size_file(struct uring_disk *own, const struct stat *status)
     own->disk.is.physical_block_bytes = 4096;
     own->disk.is.block_count = (uint64_t)status->st_size / 512;
     /* A hole behind the end changes nothing and says whether this file system has holes. */
-    if (!own->disk.is.read_only && fallocate(own->file, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
-                                             (status->st_size + 4095) & ~(off_t)4095, 4096) == 0) {
+    if (!own->disk.is.read_only && status->st_size <= INT64_MAX - 3 * 4096 &&
+        fallocate(own->file, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+                  (status->st_size + 4095) & ~(off_t)4095, 4096) == 0) {
         own->disk.is.discard_bytes = URING_DIRECT_BYTES;
         own->disk.is.discard_zeroes = true;
     }
@@ -425,8 +436,8 @@ static bool uring_size(struct uring_disk *own, const char *path, bool any_format
     if (fstat(own->file, &status) != 0) {
         return vmm_fail_errno(error, "cannot look at '%s'", path);
     }
-    if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
-        return vmm_fail(error, "'%s' is neither a file nor a block device", path);
+    if (!uring_is_disk(&status)) {
+        return uring_no_disk(path, error);
     }
     format = any_format ? NULL : uring_other_format(own->file);
     if (format != NULL) {
@@ -450,7 +461,9 @@ static bool uring_size(struct uring_disk *own, const char *path, bool any_format
 static bool uring_take_file(struct uring_disk *own, const char *path, struct vmm_error *error)
 {
     if (flock(own->file, (own->disk.is.read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
-        return vmm_fail(error, "the disk '%s' is in use by another machine", path);
+        return errno == EWOULDBLOCK
+                   ? vmm_fail(error, "the disk '%s' is in use by another machine", path)
+                   : vmm_fail_errno(error, "cannot lock the disk '%s'", path);
     }
     own->in_memory = uring_is_in_memory(own->file);
     return true;
@@ -460,7 +473,11 @@ static bool uring_open_file(struct uring_disk *own, const char *path,
                             const struct vmm_disk_options *options, struct vmm_error *error)
 {
     int flags = O_CLOEXEC | (options->read_only ? O_RDONLY : O_RDWR);
+    struct stat status;
 
+    if (stat(path, &status) == 0 && !uring_is_disk(&status)) { /* To open a pipe may take ever. */
+        return uring_no_disk(path, error);
+    }
     own->disk.is.read_only = options->read_only;
     own->file = open(path, flags);
     if (own->file < 0 && !options->read_only && (errno == EACCES || errno == EROFS)) {
@@ -589,15 +606,23 @@ bool vmm_disk_adopt_file(struct vmm_disk *reserve, int file, const char *name,
     int flags = fcntl(file, F_GETFL);
 
     name += any_format ? 4 : 0;
+    if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY) {
+        return vmm_fail(error, "'%s' came without a descriptor that can be read", name);
+    }
+    /* Writes behind the end whatever their place; reads that never wait, and so fail for ever. */
+    if ((flags & (O_APPEND | O_NONBLOCK | O_PATH)) != 0) {
+        return vmm_fail(error,
+                        "'%s' came with a descriptor that is opened for something else: "
+                        "leave O_APPEND, O_NONBLOCK and O_PATH out",
+                        name);
+    }
     own->disk.is = (struct vmb_stor_disk){.read_only = (flags & O_ACCMODE) == O_RDONLY};
     own->file = file;
-    if (flags >= 0 && (flags & O_ACCMODE) != O_WRONLY && uring_take_file(own, name, error)) {
+    if (uring_take_file(own, name, error)) {
         if (uring_size(own, name, any_format, error)) {
             return true;
         }
         (void)flock(file, LOCK_UN);
-    } else if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY) {
-        (void)vmm_fail(error, "'%s' came without a descriptor that can be read", name);
     }
     own->file = -1;
     return false;

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct ctl_options {
@@ -134,8 +135,14 @@ static int ctl_show(const json_t *answer, const struct ctl_options *options)
 static int ctl_open_disk(const char *name, bool read_only)
 {
     const char *path = strncmp(name, "raw:", 4) == 0 ? name + 4 : name;
-    int file = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    struct stat status;
+    int file;
 
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+        (void)tool_broken("ctl", "'%s' is neither a file nor a block device.", path);
+        return -1; /* To open a pipe may take for ever. */
+    }
+    file = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     if (file < 0 && !read_only && (errno == EACCES || errno == EROFS)) {
         file = open(path, O_RDONLY | O_CLOEXEC);
     }
