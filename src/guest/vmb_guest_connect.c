@@ -322,7 +322,6 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
     guest->features = 0;
     guest->suspending = false;
     guest->deadline_ns = VMB_NEVER;
-    guest->quiescing = NULL;
     contact_unshare(guest);
     while ((channel = vmbi_channel_after(guest, channel)) != NULL) {
         vmbi_rings_leave(channel, status == VMB_OK);
@@ -332,6 +331,7 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
             vmbi_channel_free(channel);
         }
     }
+    guest->quiescing = NULL; /* Now: who was told that one is gone may have let go of another. */
     guest->leave_ticket = vmbi_grace_begin(&guest->grace);
     if (!suspending) {
         guest->suspended_version = 0; /* What had not woken up yet has been given up, too. */

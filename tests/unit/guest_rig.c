@@ -177,6 +177,9 @@ static void rig_rescinded(void *context, struct vmb_channel *channel)
     if (rig->let_go_at_once) {
         assert_int_equal(vmb_channel_let_go(channel), VMB_OK);
     }
+    if (rig->in_rescinded != NULL) {
+        rig->in_rescinded(rig);
+    }
 }
 
 static void rig_unloaded(void *context, vmb_status status)

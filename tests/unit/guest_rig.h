@@ -58,6 +58,7 @@ struct rig {
     uint32_t rescinded_count;
     struct vmb_channel *rescinded;
     bool let_go_at_once;
+    void (*in_rescinded)(struct rig *rig);
     uint32_t suspended_count;
     vmb_status suspended_status;
     uint32_t resumed_count;

@@ -557,6 +557,54 @@ static void a_stop_waits_while_the_bus_is_come_onto(void **state)
     assert_int_equal(vp_status, VMB_OK);
 }
 
+/* ---- Falling asleep --------------------------------------------------------------------------
+ */
+
+static struct vmb_channel *kept; /* Rescinded, and not let go of yet. */
+
+static void let_go_of_the_kept(struct rig *self)
+{
+    (void)self;
+    if (kept != NULL) {
+        assert_int_equal(vmb_channel_let_go(kept), VMB_OK);
+        kept = NULL;
+    }
+}
+
+/* One that is told as gone because the system sleeps; its user has waited with another for that. */
+static void a_channel_may_be_let_go_while_others_fall_asleep(void **state)
+{
+    struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
+    struct vmb_message answer = {.number = VMB_MSG_VERSION_RESPONSE};
+
+    (void)state;
+    offer.u.offer = *vmb_channel_offer(rig.offered[1]);
+    offer.u.offer.subchannel_index = 1;
+    offer.u.offer.relid = 50;
+    rig.let_go_at_once = true;
+    rig_rescind(&rig, 1);
+    rig_say(&rig, &offer); /* Before the others in memory. Does not survive a sleep. */
+    rig.let_go_at_once = false;
+    rig_rescind(&rig, 3);
+    kept = rig.rescinded;
+    rig.in_rescinded = let_go_of_the_kept;
+    rig.posted_read = rig.posted_count;
+    assert_int_equal(vmb_guest_suspend(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_UNLOAD);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_UNLOAD_COMPLETE});
+    assert_int_equal(rig.suspended_status, VMB_OK);
+    assert_null(kept);
+    rig.now_ns += 200000000000u;
+    rig_poll(&rig);
+    assert_true(vmb_guest_next_deadline_ns(rig.guest) == VMB_NEVER);
+    assert_int_equal(vmb_guest_resume(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_INITIATE_CONTACT);
+    answer.u.version_response.version_supported = true;
+    rig_say(&rig, &answer);
+    (void)rig_next(&rig, VMB_MSG_REQUEST_OFFERS);
+    rig_no_more(&rig);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -586,6 +634,7 @@ int main(void)
         TEST(a_channel_on_its_way_to_a_vp_is_that_vps),
         TEST(a_channel_on_its_way_elsewhere_is_waited_for),
         TEST(a_stop_waits_while_the_bus_is_come_onto),
+        TEST(a_channel_may_be_let_go_while_others_fall_asleep),
     };
 
     return cmocka_run_group_tests_name("guest overlap", tests, NULL, NULL);
