@@ -69,6 +69,20 @@ static bool offer_is_answer(struct vmb_guest *guest, struct vmb_channel *channel
     return sockets != NULL && sockets->takes_offer(guest, channel);
 }
 
+/*
+ * Mapped; or unmapped, but a VP may still have the pointer of what was (R7). An event of who came
+ * in its place now would start the handler of the one with the memory of the other.
+ */
+static bool offer_relid_taken(struct vmb_guest *guest, uint32_t relid)
+{
+    struct vmb_post *post = guest->quiescing;
+
+    while (post != NULL && VMBI_POST_OWNER(vmb_channel, post, post)->relid != relid) {
+        post = post->next;
+    }
+    return post != NULL || vmb_guest_relid2channel(guest, relid) != NULL;
+}
+
 void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_message *message)
 {
     const struct vmb_msg_offer *offer = &message->u.offer;
@@ -76,7 +90,7 @@ void vmbi_on_offer(struct vmb_guest *guest, const struct vmb_message *message)
 
     /* R1: refused where it enters. The host means a channel that cannot be; nothing to release. */
     if (offer->relid == 0 || offer->relid >= VMB_RELID_COUNT ||
-        vmb_guest_relid2channel(guest, offer->relid) != NULL) {
+        offer_relid_taken(guest, offer->relid)) {
         guest->counters.offers_refused++;
         vmbi_guest_log(guest, VMB_LOG_WARNING, "offer of relid # refused: out of range or in use",
                        offer->relid, 0);

@@ -50,6 +50,37 @@ static void poll_twice(void)
 /* ---- Who is inside is waited for -------------------------------------------------------------
  */
 
+/* A VP that has looked it up is inside: what comes under this number now would get its event. */
+static void offer_a_relid_that_is_not_released(struct rig *self)
+{
+    if (self->rescinded_count == 0) {
+        self->let_go_at_once = true;
+        rig_rescind(self, 2);
+        poll_twice();
+        self->offered_count = 0;
+        rig_offer(self, 2);
+        assert_int_equal(self->offered_count, 0);
+        assert_null(vmb_guest_relid2channel(self->guest, 2));
+    }
+}
+
+static void a_relid_is_nobodys_until_it_is_released(void **state)
+{
+    struct vmb_guest_counters counters;
+
+    (void)state;
+    (void)rig_open_on(&rig, 1, 1, VMB_NOTIFY_DIRECT);
+    rig.in_event = offer_a_relid_that_is_not_released;
+    rig.posted_read = rig.posted_count;
+    (void)rig_event(&rig, 1, 1);
+    assert_int_equal(rig.rescinded_count, 1);
+    assert_int_equal(rig_next(&rig, VMB_MSG_RELID_RELEASED)->u.relid_released.relid, 2);
+    vmb_guest_read_counters(rig.guest, &counters);
+    assert_int_equal(counters.offers_refused, 1);
+    rig_offer(&rig, 2);
+    assert_int_equal(rig.offered_count, 1);
+}
+
 static void close_the_other(struct rig *self)
 {
     if (vmb_channel_state(self->offered[1]) == VMB_CHANNEL_OPEN) {
@@ -610,6 +641,7 @@ static void a_channel_may_be_let_go_while_others_fall_asleep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_relid_is_nobodys_until_it_is_released),
         TEST(a_close_waits_for_every_vp_inside),
         TEST(leaving_waits_for_every_vp_inside),
         TEST(leaving_waits_for_pollers),
