@@ -57,7 +57,7 @@ VMB_NODISCARD vmb_status vmb_guest_vp_stopped(struct vmb_guest *guest, uint32_t 
  *
  * @retval VMB_OK               Under way. Whatever events.suspended says, vmb_guest_resume() or
  *                              vmb_guest_unload() may follow it.
- * @retval VMB_ERR_WRONG_STATE  Not connected.
+ * @retval VMB_ERR_WRONG_STATE  Not connected; what sleeps already goes on sleeping.
  *
  * Context: control plane.
  */

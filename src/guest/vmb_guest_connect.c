@@ -227,14 +227,25 @@ void vmbi_on_version_response(struct vmb_guest *guest, const struct vmb_message 
     contact_accepted(guest, response);
 }
 
+/* All that the host has is offered. */
+void vmbi_offers_end(struct vmb_guest *guest)
+{
+    guest->offers_told = true;
+    if (guest->suspended_version != 0) {
+        guest->sleep->woken(guest);
+    }
+    if (guest->events.offers_delivered != NULL) {
+        guest->events.offers_delivered(guest->events.context);
+    }
+}
+
 void vmbi_offers_requested(struct vmb_guest *guest, struct vmb_post *post, vmb_status status)
 {
     (void)post;
-    if (status != VMB_OK && guest->events.offers_delivered != NULL && !guest->offers_told) {
+    if (status != VMB_OK && !guest->offers_told) {
         /* Nothing will be offered; whoever waits for the end of the offers must not wait for ever.
          */
-        guest->offers_told = true;
-        guest->events.offers_delivered(guest->events.context);
+        vmbi_offers_end(guest);
     }
 }
 

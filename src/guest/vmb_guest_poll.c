@@ -40,13 +40,7 @@ static void poll_all_offered(struct vmb_guest *guest, const struct vmb_message *
         vmbi_unexpected(guest, message->number, 0);
         return;
     }
-    guest->offers_told = true;
-    if (guest->suspended_version != 0) {
-        guest->sleep->woken(guest);
-    }
-    if (guest->events.offers_delivered != NULL) {
-        guest->events.offers_delivered(guest->events.context);
-    }
+    vmbi_offers_end(guest);
 }
 
 /* What the core takes, and in which state of the bus; of parts it takes the rest. */

@@ -364,6 +364,7 @@ uint32_t vmbi_contact_features(const struct vmb_guest *guest);
 void vmbi_contact_build(struct vmb_guest *guest, struct vmb_post *post,
                         struct vmb_message *message);
 void vmbi_contact_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
+void vmbi_offers_end(struct vmb_guest *guest);
 void vmbi_offers_requested(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
 void vmbi_unload_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_status status);
 void vmbi_on_version_response(struct vmb_guest *guest, const struct vmb_message *message);

@@ -101,8 +101,11 @@ static const struct guest_sleep suspend_sleep = {
 
 vmb_status vmb_guest_suspend(struct vmb_guest *guest)
 {
-    vmb_status status = vmb_guest_unload(guest);
+    vmb_status status = VMB_ERR_WRONG_STATE;
 
+    if (guest->state == BUS_CONNECTED) { /* One that sleeps would be given up instead. */
+        status = vmb_guest_unload(guest);
+    }
     if (status == VMB_OK) {
         guest->sleep = &suspend_sleep;
         guest->suspending = true;

@@ -379,6 +379,40 @@ static void a_sleeping_bus_is_given_up_with_all_that_is_held(void **state)
     }
 }
 
+/* It is not connected, so there is nothing to suspend: what sleeps goes on sleeping. */
+static void a_bus_that_sleeps_is_not_put_to_sleep(void **state)
+{
+    (void)state;
+    suspend_now();
+    assert_int_equal(vmb_guest_suspend(rig.guest), VMB_ERR_WRONG_STATE);
+    assert_int_equal(rig.rescinded_count, 0);
+    assert_int_equal(rig.unloaded_count, 0);
+    resume_begin(VMB_VERSION_5_3);
+    offer_again(1, 8);
+    assert_int_equal(rig.resumed_count, 1);
+    assert_int_equal(vmb_guest_unload(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_UNLOAD);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_UNLOAD_COMPLETE});
+    assert_int_equal(rig.unloaded_count, 1);
+}
+
+/* Nothing will be offered: what sleeps is told as gone, and only then that this was all. */
+static void a_resume_that_cannot_ask_for_offers_ends_all_the_same(void **state)
+{
+    struct vmb_message answer = {.number = VMB_MSG_VERSION_RESPONSE};
+
+    (void)state;
+    suspend_now();
+    rig.delivered_count = 0;
+    assert_int_equal(vmb_guest_resume(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_INITIATE_CONTACT);
+    answer.u.version_response.version_supported = true;
+    rig.post_result = VMB_ERR_PLATFORM;
+    rig_say(&rig, &answer);
+    assert_int_equal(rig.delivered_count, 1);
+    assert_int_equal(rig.rescinded_count, 4);
+}
+
 /* Unload gives the devices up, those too that have not come back yet. */
 static void a_bus_that_is_waking_up_can_be_left(void **state)
 {
@@ -713,6 +747,8 @@ int main(void)
         TEST(a_resume_insists_on_the_version_and_can_be_retried),
         TEST(a_sleeping_bus_can_be_given_up),
         TEST(a_sleeping_bus_is_given_up_with_all_that_is_held),
+        TEST(a_bus_that_sleeps_is_not_put_to_sleep),
+        TEST(a_resume_that_cannot_ask_for_offers_ends_all_the_same),
         TEST(a_bus_that_is_waking_up_can_be_left),
         TEST(a_device_that_sleeps_is_asked_for_nothing),
         TEST(sleep_in_the_middle_of_everything),
