@@ -120,9 +120,7 @@ void vmbi_close_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_statu
     if (status != VMB_OK) {
         /* The host still runs the channel: whatever it may write to is lost to us. */
         channel->ring_handle = 0;
-        vmbi_rings_leave(channel, false);
-        vmbi_channel_move(channel, PHASE_OFFERED);
-        vmbi_channel_tell(channel, VMB_ERR_STILL_SHARED);
+        vmbi_close_unshared(channel, VMB_ERR_STILL_SHARED);
         return;
     }
     vmbi_close_unshare(channel, (vmb_status)channel->end_status);

@@ -168,6 +168,26 @@ static void a_close_loses_the_rings(void **state)
     assert_int_equal(rig.done_status, VMB_ERR_STILL_SHARED);
 }
 
+/* The device left while CloseChannel waited to be posted, which then failed for good. */
+static void a_rescind_is_told_even_if_the_close_was_lost(void **state)
+{
+    struct vmb_channel *channel = rig_open(&rig, 1, VMB_NOTIFY_DIRECT);
+
+    (void)state;
+    rig.post_result = VMB_ERR_RETRY;
+    assert_int_equal(vmb_channel_close(channel, rig_done, &rig), VMB_OK);
+    rig_poll(&rig);
+    rig_rescind(&rig, 1);
+    assert_int_equal(rig.rescinded_count, 0);
+    rig.post_result = VMB_ERR_PLATFORM;
+    rig_pass(&rig, 1000000u);
+    assert_int_equal(rig.done_status, VMB_ERR_STILL_SHARED);
+    assert_int_equal(rig.rescinded_count, 1);
+    rig.post_result = VMB_OK;
+    assert_int_equal(vmb_channel_let_go(channel), VMB_OK);
+    assert_int_equal(rig_next(&rig, VMB_MSG_RELID_RELEASED)->u.relid_released.relid, 1);
+}
+
 static void a_retarget_changes_nothing(void **state)
 {
     struct vmb_channel *channel = rig_open(&rig, 1, VMB_NOTIFY_DIRECT);
@@ -394,6 +414,7 @@ int main(void)
         TEST(rings_that_the_host_knows_are_lost),
         TEST(a_result_for_an_open_that_was_not_asked_is_nobodys),
         TEST(a_close_loses_the_rings),
+        TEST(a_rescind_is_told_even_if_the_close_was_lost),
         TEST(a_retarget_changes_nothing),
         TEST(a_move_that_was_never_answered_may_have_been_made),
         TEST(a_fence_that_cannot_be_posted_keeps_the_vp),
