@@ -43,7 +43,10 @@ static vmb_status crash_say_unload(struct vmb_guest *guest)
     if (status == VMB_OK) {
         guest->crash_said = true;
     }
-    return status == VMB_OK || status == VMB_ERR_RETRY ? VMB_ERR_RETRY : VMB_ERR_PLATFORM;
+    /* Connected, so there is such a connection: as in vmbi_outbox_poll(). */
+    return status == VMB_OK || status == VMB_ERR_RETRY || status == VMB_ERR_INVALID_TARGET
+               ? VMB_ERR_RETRY
+               : VMB_ERR_PLATFORM;
 }
 
 vmb_status vmb_guest_crash_unload(struct vmb_guest *guest)
@@ -59,7 +62,7 @@ vmb_status vmb_guest_crash_unload(struct vmb_guest *guest)
         return VMB_ERR_VERSION;
     }
     if (guest->crash_deadline_ns == 0) {
-        guest->crash_deadline_ns = now_ns + guest->options.unload_timeout_ns;
+        guest->crash_deadline_ns = vmbi_deadline(guest, guest->options.unload_timeout_ns);
     }
     for (vp = 0; vp < guest->options.vp_count; vp++) {
         done = crash_look(guest, vp, false) || done;

@@ -403,6 +403,36 @@ static void what_stands_in_the_middle_can_be_taken_back(void **state)
     (void)rig_next(&rig, VMB_MSG_CLOSE_CHANNEL);
 }
 
+/* As a host says that is posted to too often: it is connected, so there is such a connection. */
+static void a_crash_asks_again_while_there_seems_to_be_no_connection(void **state)
+{
+    (void)state;
+    rig.post_result = VMB_ERR_INVALID_TARGET;
+    assert_int_equal(vmb_guest_crash_unload(rig.guest), VMB_ERR_RETRY);
+    rig.post_result = VMB_OK;
+    rig.posted_read = rig.posted_count;
+    assert_int_equal(vmb_guest_crash_unload(rig.guest), VMB_ERR_RETRY);
+    assert_int_equal(rig.posted_count, rig.posted_read + 1);
+    rig.post_result = VMB_ERR_PLATFORM;
+    assert_int_equal(vmb_guest_crash_unload(rig.guest), VMB_ERR_RETRY); /* Said once. */
+}
+
+static void a_crash_may_wait_for_ever(void **state)
+{
+    struct vmb_guest_options options = {.struct_bytes = sizeof(options)};
+
+    (void)state;
+    rig_stop(&rig);
+    options.unload_timeout_ns = UINT64_MAX;
+    rig_start(&rig, &options);
+    rig_connect(&rig, VMB_VERSION_6_0, 1);
+    rig.posted_read = rig.posted_count;
+    assert_int_equal(vmb_guest_crash_unload(rig.guest), VMB_ERR_RETRY);
+    assert_int_equal(rig_next(&rig, VMB_MSG_UNLOAD)->number, VMB_MSG_UNLOAD);
+    rig.now_ns += 1000000000000u;
+    assert_int_equal(vmb_guest_crash_unload(rig.guest), VMB_ERR_RETRY);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -416,6 +446,8 @@ int main(void)
         TEST(a_close_loses_the_rings),
         TEST(a_rescind_is_told_even_if_the_close_was_lost),
         TEST(a_retarget_changes_nothing),
+        TEST(a_crash_asks_again_while_there_seems_to_be_no_connection),
+        TEST(a_crash_may_wait_for_ever),
         TEST(a_move_that_was_never_answered_may_have_been_made),
         TEST(a_fence_that_cannot_be_posted_keeps_the_vp),
         TEST(a_fence_that_is_never_answered_keeps_the_vp),
