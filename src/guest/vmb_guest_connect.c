@@ -172,8 +172,8 @@ static void *contact_monitor_page(struct vmb_guest *guest,
     if ((guest->features & VMB_FEATURE_HOST_MONITOR_PAGES) == 0) {
         return contact_page(guest, CONTACT_MONITOR_TO_HOST);
     }
-    if (response->child_to_parent_gpa == 0) {
-        return NULL; /* It looks at none: every signal is a hypercall. */
+    if (response->child_to_parent_gpa == 0 || response->child_to_parent_gpa % VMB_PAGE_BYTES != 0) {
+        return NULL; /* It looks at none, or at what is no page: every signal is a hypercall. */
     }
     return (void *)guest->platform.map_host_page(guest->platform.context,
                                                  response->child_to_parent_gpa);

@@ -32,15 +32,15 @@ static void open_ring_doorbell(void *context)
     struct vmb_guest *guest = channel->guest;
     const struct vmb_guest_platform *calls = vmbi_calls(guest, channel->private_ring);
 
-    if (vmbi_monitor_signal(channel)) {
-        return;
-    }
-    if (!channel->offer.is_dedicated) {
+    if (!channel->offer.is_dedicated) { /* Monitored or not: it is how the host knows which. */
         uint8_t *page = (uint8_t *)(void *)guest->contact_pages.base + LEGACY_HALF_BYTES;
         uint32_t relid = channel->relid;
 
         /* Release: the host that finds the bit finds the packet. */
         (void)vmbi_shm_fetch_or(page, relid / 32u * 4u, 1u << (relid % 32u), VMB_RELEASE);
+    }
+    if (vmbi_monitor_signal(channel)) {
+        return;
     }
     calls->signal_event(calls->context, channel->offer.connection_id, 0);
 }

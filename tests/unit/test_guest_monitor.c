@@ -95,6 +95,57 @@ static void a_monitored_channel_sets_a_bit_instead_of_calling(void **state)
     assert_int_equal(page[VMB_MONITOR_PENDING(2)], 1u << 70 % 32);
 }
 
+/* Whoever the monitor wakes on an old host looks into the interrupt page for whom it was. */
+static void a_monitored_channel_of_an_old_host_is_named_in_the_interrupt_page(void **state)
+{
+    struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
+    struct vmb_channel_open_options options = {.struct_bytes = sizeof(options)};
+
+    (void)state;
+    rig_stop(&rig);
+    rig_start(&rig, NULL);
+    rig_connect(&rig, VMB_VERSION_0_13, 1);
+    offer.u.offer.relid = 50;
+    offer.u.offer.monitor_allocated = true;
+    offer.u.offer.monitor_id = 70;
+    rig_say(&rig, &offer);
+    options.driver = rig_driver(VMB_NOTIFY_DIRECT);
+    options.device = &rig;
+    options.monitored = true;
+    assert_int_equal(vmb_channel_open(rig.offered[1], &options), VMB_OK);
+    (void)rig_answer_gpadl(&rig, 0);
+    rig_answer_open(&rig, 0);
+    send_one();
+    assert_int_equal(rig.signals, 0);
+    assert_int_equal(contact_monitor()[VMB_MONITOR_PENDING(2)], 1u << 70 % 32);
+    assert_int_equal(rig.shared_pages[2048 + 50 / 8], 1u << 50 % 8);
+}
+
+/* A page begins where a page begins; what a host says otherwise is not mapped. */
+static void a_monitor_page_of_the_host_s_that_is_askew_is_not_used(void **state)
+{
+    struct vmb_guest_options options = {.struct_bytes = sizeof(options)};
+    struct vmb_message answer = {.number = VMB_MSG_VERSION_RESPONSE};
+    static _Alignas(VMB_PAGE_BYTES) uint8_t page[VMB_PAGE_BYTES];
+
+    (void)state;
+    rig_stop(&rig);
+    options.features = VMB_FEATURE_HOST_MONITOR_PAGES;
+    rig_start(&rig, &options);
+    rig.host_page = page;
+    assert_int_equal(vmb_guest_connect(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_INITIATE_CONTACT);
+    answer.u.version_response.version_supported = true;
+    answer.u.version_response.supported_features = VMB_FEATURE_HOST_MONITOR_PAGES;
+    answer.u.version_response.child_to_parent_gpa = 0x123456002u;
+    rig_say(&rig, &answer);
+    assert_int_equal(rig.connected_status, VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_REQUEST_OFFERS);
+    (void)open_monitored(50, 1, true);
+    send_one();
+    assert_int_equal(rig.signals, 1);
+}
+
 static void without_the_wish_it_calls(void **state)
 {
     (void)state;
@@ -284,6 +335,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_monitored_channel_sets_a_bit_instead_of_calling),
+        TEST(a_monitored_channel_of_an_old_host_is_named_in_the_interrupt_page),
+        TEST(a_monitor_page_of_the_host_s_that_is_askew_is_not_used),
         TEST(without_the_wish_it_calls),
         TEST(a_monitor_that_cannot_be_is_not_used),
         TEST(a_latency_is_a_number_of_100_ns),
