@@ -50,11 +50,14 @@ typedef void (*vmb_guest_done)(void *context, vmb_status status);
  * signal none meanwhile: what is set in the old page while the host changes over is not looked at.
  *
  * @retval VMB_OK               Under way; `done`: VMB_OK (the new pages are in use),
- * VMB_ERR_REFUSED (the old ones are), VMB_ERR_TIMEOUT, VMB_ERR_GONE, VMB_ERR_PLATFORM.
+ *                              VMB_ERR_REFUSED or VMB_ERR_PLATFORM (the old ones are),
+ *                              VMB_ERR_TIMEOUT (either may be: see BUSY), VMB_ERR_GONE (the bus is
+ *                              being left).
  * @retval VMB_ERR_UNSUPPORTED  VMB_FEATURE_MODIFY_CONNECTION is not granted, or the host owns the
  *                              pages.
  * @retval VMB_ERR_WRONG_STATE  Not connected.
- * @retval VMB_ERR_BUSY         A move is under way.
+ * @retval VMB_ERR_BUSY         A move is under way: wait for its `done`. Or one has timed out and
+ * is still unanswered: its late answer decides which pages are used.
  * @retval VMB_ERR_NO_MEMORY    The port could not share two pages.
  *
  * Context: control plane. VMBus 6.0: ModifyConnection.

@@ -68,13 +68,21 @@ vmb_status vmb_channel_latency(const struct vmb_channel *channel, uint32_t *out_
 /* ---- Moving -----------------------------------------------------------------------------------
  */
 
-static void monitor_move_end(struct vmb_guest *guest, vmb_status status)
+static void monitor_move_tell(struct vmb_guest *guest, vmb_status status)
 {
     vmb_guest_done done = guest->move_done;
 
+    guest->move_deadline_ns = VMB_NEVER;
+    guest->move_done = NULL;
+    if (done != NULL) {
+        done(guest->move_context, status);
+    }
+}
+
+static void monitor_move_end(struct vmb_guest *guest, vmb_status status)
+{
     vmbi_post_cancel(guest, &guest->move_post);
     guest->moving_monitors = false;
-    guest->move_deadline_ns = VMB_NEVER;
     if (status == VMB_OK) {
         /* Relaxed: whoever signals next has heard that the move is over; see vmbus/monitor.h. */
         vmb_atomic_store(&guest->monitor_page,
@@ -84,14 +92,10 @@ static void monitor_move_end(struct vmb_guest *guest, vmb_status status)
         guest->monitors = guest->new_monitors;
         guest->new_monitors.base = NULL;
     } else {
-        /* Refused, or never told: the host does not use them. Otherwise nobody knows. */
-        vmbi_pages_leave(guest, false, &guest->new_monitors,
-                         status == VMB_ERR_REFUSED || status == VMB_ERR_PLATFORM);
+        /* Refused, or never told: the host does not use them. */
+        vmbi_pages_leave(guest, false, &guest->new_monitors, true);
     }
-    guest->move_done = NULL;
-    if (done != NULL) {
-        done(guest->move_context, status);
-    }
+    monitor_move_tell(guest, status);
 }
 
 static void monitor_move_build(struct vmb_guest *guest, struct vmb_post *post,
@@ -130,7 +134,11 @@ static uint64_t monitor_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint6
 {
     if (guest->move_deadline_ns <= now_ns) {
         guest->counters.requests_timed_out++;
-        monitor_move_end(guest, VMB_ERR_TIMEOUT);
+        /*
+         * Which pages the host looks at only its late answer says, or the end of the bus: it names
+         * nothing, so that there is no second move before.
+         */
+        monitor_move_tell(guest, VMB_ERR_TIMEOUT);
     }
     return guest->move_deadline_ns < earliest_ns ? guest->move_deadline_ns : earliest_ns;
 }
