@@ -55,8 +55,10 @@ static bool tl_takes_offer(struct vmb_guest *guest, struct vmb_channel *channel)
         if (!connect->post.queued &&
             vmb_guid_equal(&connect->endpoint, &channel->offer.instance_guid) &&
             vmb_guid_equal(&connect->service, &channel->offer.interface_guid)) {
+            bool told = connect->done != NULL; /* Else the channel is anybody's. */
+
             tl_end(connect, channel, VMB_OK);
-            return true;
+            return told;
         }
     }
     return false;

@@ -507,6 +507,23 @@ static void each_socket_has_its_own_answer(void **state)
     assert_int_equal(ended[2], 1);
 }
 
+/* Else its channel would be nobody's. */
+static void a_socket_that_nobody_waits_for_is_offered(void **state)
+{
+    struct vmb_tl_connect socket = {.endpoint.bytes = {1}, .service.bytes = {4}};
+    struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
+
+    (void)state;
+    assert_int_equal(vmb_guest_tl_connect(rig.guest, &socket, NULL, NULL), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_TL_CONNECT_REQUEST);
+    offer.u.offer.relid = 70;
+    offer.u.offer.flags = VMB_OFFER_HVSOCK;
+    offer.u.offer.instance_guid = socket.endpoint;
+    offer.u.offer.interface_guid = socket.service;
+    rig_say(&rig, &offer);
+    assert_int_equal(rig.offered_count, 5);
+}
+
 static void sockets_time_out_in_their_order(void **state)
 {
     struct vmb_tl_connect first = {.endpoint.bytes = {1}}, second = {.endpoint.bytes = {2}};
@@ -663,6 +680,7 @@ int main(void)
         TEST(what_closes_is_not_moved),
         TEST(each_socket_has_its_own_answer),
         TEST(sockets_time_out_in_their_order),
+        TEST(a_socket_that_nobody_waits_for_is_offered),
         TEST(a_channel_on_its_way_to_a_vp_is_that_vps),
         TEST(a_channel_on_its_way_elsewhere_is_waited_for),
         TEST(a_stop_waits_while_the_bus_is_come_onto),
