@@ -60,6 +60,8 @@ void vmbi_relid_forget_flags(struct vmb_guest *guest, uint32_t relid)
 {
     uint32_t index;
 
+    /* Of an old host's page too: it interrupts only for a bit that was not set there. */
+    relid_forget_flag(guest, vmb_atomic_load(&guest->legacy_page, VMB_RELAXED), relid);
     for (index = 0; index < guest->options.vp_count; index++) {
         relid_forget_flag(guest, vmb_atomic_load(&guest->vps[index].flags, VMB_RELAXED), relid);
         /* Relaxed: they were stored before the others. */

@@ -438,6 +438,21 @@ static void hosts_before_2_4_use_the_interrupt_page(void **state)
     assert_int_equal(page[150 / 8], 0);
 }
 
+/* It interrupts only for a bit that was not set: one that is left would swallow the next. */
+static void a_bit_left_in_the_interrupt_page_is_forgotten(void **state)
+{
+    uint8_t *page;
+
+    (void)state;
+    rig_stop(&rig);
+    rig_start(&rig, NULL);
+    rig_connect(&rig, VMB_VERSION_1_1, 200);
+    page = rig.shared_pages;
+    page[150 / 8] = 1u << 150 % 8; /* And its interrupt has been taken before it was mapped. */
+    (void)open_quiet(150, VMB_NOTIFY_DIRECT);
+    assert_int_equal(page[150 / 8], 0);
+}
+
 static void channels_without_their_own_connection_share_one(void **state)
 {
     uint8_t *page;
@@ -579,6 +594,7 @@ int main(void)
         TEST(closed_is_not_reported_while_a_handler_runs),
         TEST(a_poller_that_rearms_lets_the_close_go_on),
         TEST(hosts_before_2_4_use_the_interrupt_page),
+        TEST(a_bit_left_in_the_interrupt_page_is_forgotten),
         TEST(channels_without_their_own_connection_share_one),
         TEST(a_retarget_waits_for_the_host_from_5_3_on),
         TEST(a_refused_retarget_changes_nothing),
