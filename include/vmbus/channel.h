@@ -76,9 +76,12 @@ struct vmb_channel_counters {
  * before its answer are kept, not lost.
  *
  * @retval VMB_OK                    Under way; `done` says how it ended: VMB_OK, VMB_ERR_REFUSED,
- *                                   VMB_ERR_GONE, VMB_ERR_TIMEOUT, VMB_ERR_PLATFORM.
+ *                                   VMB_ERR_GONE, VMB_ERR_TIMEOUT, VMB_ERR_PLATFORM; or, whichever
+ *                                   it was, VMB_ERR_STILL_SHARED: the host never confirmed that it
+ *                                   let go of the rings, and their pages are not taken back.
  * @retval VMB_ERR_WRONG_STATE       Not in VMB_CHANNEL_OFFERED.
- * @retval VMB_ERR_INVALID_ARGUMENT  No driver, too many pages, or a VP that is not started.
+ * @retval VMB_ERR_INVALID_ARGUMENT  No driver, too many pages, too much user data, a VP that is not
+ *                                   started; or the port's pages are not aligned.
  * @retval VMB_ERR_NO_MEMORY         The port could not share the rings.
  *
  * Context: control plane. VMBus protocol: GpadlHeader/Body, OpenChannel (TLFS-external).
@@ -90,8 +93,9 @@ VMB_NODISCARD vmb_status vmb_channel_open(struct vmb_channel *channel,
  * Close a channel. At once no handler starts; when none runs any more `driver->closed` is called,
  * then the host is told; when it has let go of the rings they are taken back and `done` is called.
  *
- * @retval VMB_OK               Under way; `done` says VMB_OK, or VMB_ERR_STILL_SHARED: the host
- *                              never confirmed, the ring pages are not taken back.
+ * @retval VMB_OK               Under way; `done` says VMB_OK; VMB_ERR_GONE: rescinded meanwhile, or
+ *                              the bus is being left; or VMB_ERR_STILL_SHARED: the host never
+ *                              confirmed, the ring pages are not taken back.
  * @retval VMB_ERR_WRONG_STATE  Not open.
  *
  * Context: control plane; also from within the channel's own control-plane callbacks.
@@ -107,8 +111,9 @@ VMB_NODISCARD vmb_status vmb_channel_close(struct vmb_channel *channel, vmb_chan
  * for a while, which is harmless: any VP finds the channel.
  *
  * @retval VMB_OK                    Under way; `done`: VMB_OK, VMB_ERR_REFUSED (the old VP stays),
- *                                   VMB_ERR_GONE (closed or rescinded meanwhile),
- *                                   VMB_ERR_TIMEOUT (the host may interrupt either VP; see BUSY).
+ *                                   VMB_ERR_GONE (closed or rescinded meanwhile, or the bus left),
+ *                                   VMB_ERR_TIMEOUT (the host may interrupt either VP; see BUSY),
+ *                                   VMB_ERR_PLATFORM (not asked: the old VP stays).
  * @retval VMB_ERR_WRONG_STATE       Not open, or opened without interrupts.
  * @retval VMB_ERR_BUSY              A move is under way: wait for its `done`. Or one has timed out
  *                                   and is still unanswered: wait for that, or close and reopen.
@@ -146,7 +151,8 @@ VMB_NODISCARD bool vmb_channel_rearm(struct vmb_channel *channel);
  * as a buffer, is there. It runs where vmb_guest_run() serves the VP that receives messages.
  * Coalesces with events; of no effect unless the channel is open.
  *
- * Context: isr-ok; any number of callers. Not after the channel has been let go of.
+ * Context: isr-ok; any number of callers. They have returned before the channel is let go of, and
+ * before the bus is left, also to sleep: nobody waits for them.
  */
 void vmb_channel_kick(struct vmb_channel *channel);
 
@@ -194,12 +200,15 @@ struct vmb_gpadl_range {
  * @param ranges  The caller's and unchanged until `done`, at most 8190 pages in total.
  *
  * @retval VMB_OK                    Under way; `done`: VMB_OK (gpadl->handle is valid),
- *                                   VMB_ERR_REFUSED or VMB_ERR_GONE (the memory is yours again),
- *                                   VMB_ERR_TIMEOUT (tear it down before reusing the memory).
+ *                                   VMB_ERR_REFUSED or VMB_ERR_PLATFORM (the memory is yours
+ *                                   again), VMB_ERR_GONE (the same, once the bus has been left if
+ *                                   it is being left), VMB_ERR_TIMEOUT (tear it down before reusing
+ *                                   the memory).
  * @retval VMB_ERR_INVALID_ARGUMENT  No range, an empty one, an offset of a page or more, or more
  *                                   pages than one GPADL can name.
  * @retval VMB_ERR_WRONG_STATE       The channel is rescinded or sleeps, or the bus is not
  * connected.
+ * @retval other                     What the port's `expose` said: it does not give the memory.
  *
  * Context: control plane. VMBus protocol: GpadlHeader, GpadlBody, GpadlCreated.
  */
@@ -212,8 +221,9 @@ VMB_NODISCARD vmb_status vmb_channel_gpadl_create(struct vmb_channel *channel,
 /**
  * Take a device buffer back. The device protocol must have revoked it first.
  *
- * @retval VMB_OK               Under way; `done`: VMB_OK, or VMB_ERR_STILL_SHARED: the host never
- *                              confirmed, do not reuse the memory.
+ * @retval VMB_OK               Under way; `done`: VMB_OK; VMB_ERR_STILL_SHARED: the host never
+ *                              confirmed, do not reuse the memory; or VMB_ERR_GONE: the bus is
+ * being left, reuse it if that ends with VMB_OK.
  * @retval VMB_ERR_WRONG_STATE  Not created, or already being torn down.
  *
  * Context: control plane. VMBus protocol: GpadlTeardown, GpadlTorndown.

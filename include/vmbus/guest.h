@@ -89,8 +89,9 @@ struct vmb_guest_platform {
      */
     void (*run_ready)(void *context, uint32_t vp);
     /**
-     * Map a page of the host's that lies at a guest physical address outside our memory. NULL: the
-     * host is not asked for VMB_FEATURE_HOST_MONITOR_PAGES. Returns NULL if it cannot.
+     * Map a page of the host's that lies at a guest physical address outside our memory. The host
+     * says which, at a page's beginning: refuse what is not its. Returns NULL if it cannot. NULL:
+     * the host is not asked for VMB_FEATURE_HOST_MONITOR_PAGES.
      */
     void VMB_SHARED *(*map_host_page)(void *context, vmb_gpa address);
     /** One line, no newline, at most 128 bytes. Rate-limited where a peer causes it. */
@@ -129,13 +130,14 @@ struct vmb_guest_events {
      * offers the device again only after that. NULL: the library lets go by itself.
      */
     void (*rescinded)(void *context, struct vmb_channel *channel);
-    /** The end of vmb_guest_suspend() (power.h): VMB_OK, or VMB_ERR_TIMEOUT as for unload. */
+    /** The end of vmb_guest_suspend() (power.h): VMB_OK, or what it may be for unload. */
     void (*suspended)(void *context, vmb_status status);
     /** After vmb_guest_resume(): the device is there again, closed, with a new relid. */
     void (*resumed)(void *context, struct vmb_channel *channel);
     /**
-     * The end of vmb_guest_unload(): VMB_OK; or, with pages not taken back, VMB_ERR_TIMEOUT, and
-     * VMB_ERR_STILL_SHARED of a host below 1.1, which confirms nothing: close the channels first.
+     * The end of vmb_guest_unload(): VMB_OK; or, with pages not taken back, VMB_ERR_TIMEOUT,
+     * VMB_ERR_PLATFORM if Unload could not be posted, and VMB_ERR_STILL_SHARED of a host below 1.1,
+     * which confirms nothing: close the channels first.
      */
     void (*unloaded)(void *context, vmb_status status);
 };
@@ -324,7 +326,9 @@ uint64_t vmb_guest_next_deadline_ns(const struct vmb_guest *guest);
  * Ends with events.connected, then offered and offers_delivered.
  *
  * @retval VMB_OK               Under way.
- * @retval VMB_ERR_WRONG_STATE  Not disconnected, or the connect VP has not been started.
+ * @retval VMB_ERR_WRONG_STATE  Not disconnected; devices sleep (power.h); the connect VP has not
+ *                              been started; or max_version is below what connect_vp (3.0) or sint
+ *                              (5.0) need.
  * @retval VMB_ERR_NO_MEMORY    The port could not share three pages.
  *
  * Context: control plane.

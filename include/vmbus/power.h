@@ -27,8 +27,9 @@ typedef void (*vmb_guest_vp_done)(void *context, uint32_t vp, vmb_status status)
  *
  * @retval VMB_OK                    Under way; `done`: VMB_OK, or why the VP must stay in service:
  *                                   VMB_ERR_REFUSED, VMB_ERR_TIMEOUT (a move to or from it was
- *                                   refused or is unanswered: close that channel), VMB_ERR_GONE
- *                                   (the bus was left meanwhile).
+ *                                   refused or is unanswered: close that channel), VMB_ERR_VERSION
+ *                                   (a channel cannot be moved), VMB_ERR_PLATFORM (a request could
+ *                                   not be posted: try again), VMB_ERR_GONE (the bus was left).
  * @retval VMB_ERR_VERSION           The host is older than 4.1 and an open channel is on that VP.
  * @retval VMB_ERR_WRONG_STATE       Not started; or the VP that receives messages, while connected;
  *                                   or the last VP in service.

@@ -245,6 +245,7 @@ VMB_NODISCARD vmb_status vmb_ring_tx_reserve(struct vmb_ring_tx *tx,
  * @retval VMB_OK                    Staged. Stage more, then commit.
  * @retval VMB_ERR_INVALID_ARGUMENT  More than was reserved; nothing staged.
  * @retval VMB_ERR_WRONG_STATE       Another packet was staged since the space was reserved.
+ * @retval VMB_ERR_PEER              The peer broke the ring: close the channel.
  *
  * Context: isr-ok; one caller per half.
  */

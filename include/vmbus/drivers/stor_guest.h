@@ -158,7 +158,8 @@ VMB_NODISCARD vmb_status vmb_stor_guest_init(void *memory, size_t memory_bytes,
  * Open a channel of the controller: the primary one, or a sub-channel, as its offer says.
  *
  * @param channel    Of class VMB_GUID_SCSI and all of the same instance. Calls of
- *                   vmb_stor_guest_submit() have returned before you let go of it.
+ *                   vmb_stor_guest_submit() have returned before you let go of it, or leave the
+ *                   bus, also to sleep.
  * @param target_vp  As for vmb_channel_open().
  * @param done       Told when it is open or not. May be NULL.
  *
