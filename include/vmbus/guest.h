@@ -247,7 +247,8 @@ VMB_NODISCARD vmb_status vmb_guest_deinit(struct vmb_guest *guest);
  *
  * @param vp            The hypervisor's VP index (not the OS's CPU number), below vp_count.
  * @param message_page  The VP's SynIC message page (SIMP): 16 slots of 256 bytes.
- * @param event_page    The VP's event-flags page (SIEFP): 16 groups of 2048 bits.
+ * @param event_page    The VP's event-flags page (SIEFP): 16 groups of 2048 bits. Of our SINT none
+ *                      is set: one that is left of before makes no interrupt when it is set again.
  *
  * @retval VMB_OK                    Events of this VP are dispatched.
  * @retval VMB_ERR_INVALID_ARGUMENT  vp is too high, or a page is NULL or not aligned.
