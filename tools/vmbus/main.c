@@ -3,9 +3,11 @@
 #include "tools/vmbus/tool.h"
 #include "tools/vmbus/tool_version.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct main_command {
     const char *name;
@@ -81,6 +83,31 @@ static const struct main_command *main_find(const char *name)
     return NULL;
 }
 
+/*
+ * Without the first three descriptors the next files that are opened would get their numbers: what
+ * a guest prints, or we complain of, would go to a disk. Nothing can be read or written here.
+ */
+static void main_fill_descriptors(void)
+{
+    int fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+            _exit(TOOL_BROKEN); /* There is nobody to tell. */
+        }
+    }
+}
+
+/* A result that could not be written is none. */
+static int main_end(int status)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status <= TOOL_FAILED) {
+        return tool_broken(NULL, "cannot write to the standard output.");
+    }
+    return status;
+}
+
 /* `vmbus help COMMAND` is `vmbus COMMAND --help`. */
 static int main_help_on(char *name)
 {
@@ -95,7 +122,7 @@ static int main_help_on(char *name)
     return command->run(2, argv);
 }
 
-int main(int argc, char **argv)
+static int main_run(int argc, char **argv)
 {
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
@@ -136,4 +163,10 @@ int main(int argc, char **argv)
     argv += optind;
     optind = 0; /* Anew, and without the "+" above: options may stand behind words. */
     return command->run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    main_fill_descriptors();
+    return main_end(main_run(argc, argv));
 }

@@ -55,6 +55,25 @@ int tool_broken(const char *command, const char *format, ...)
     return TOOL_BROKEN;
 }
 
+/* Say what was wrong with the option that getopt_long() has stopped at. */
+static void text_complain_option(const char *command, char *const *argv, const struct option *table)
+{
+    const char *word = argv[optind - 1];
+    bool is_long = strncmp(word, "--", 2) == 0;
+
+    for (; optopt != 0 && is_long && table->name != NULL; table++) {
+        if (table->val == optopt && strchr(word, '=') != NULL) {
+            (void)tool_usage(command, "--%s takes no value.", table->name);
+            return;
+        }
+    }
+    if (optopt != 0) { /* A letter, perhaps of several behind one dash. */
+        (void)tool_usage(command, "there is no option '-%c'.", optopt);
+    } else {
+        (void)tool_usage(command, "there is no option '%s'.", word);
+    }
+}
+
 bool tool_options_and_words(const char *command, int argc, char **argv, const struct option *table,
                             void (*help)(void), tool_take take, void *context, int *out_status)
 {
@@ -74,7 +93,7 @@ bool tool_options_and_words(const char *command, int argc, char **argv, const st
             return false;
         }
         if (letter == '?') {
-            (void)tool_usage(command, "there is no option '%s'.", argv[optind - 1]);
+            text_complain_option(command, argv, table);
             return false;
         }
         if (take(letter, optarg, context) != TOOL_OK) {

@@ -166,47 +166,59 @@ static bool bench_run(struct bench *bench, const char *family, bool *found)
     return good;
 }
 
+struct bench_options {
+    bool json;
+    uint32_t rounds;
+    const char *html;
+    const char *plots;
+};
+
+static int bench_take(int letter, const char *text, void *context)
+{
+    struct bench_options *options = context;
+    uint64_t rounds;
+
+    switch (letter) {
+    case 'r':
+        if (!tool_parse_number(text, BENCH_ROUNDS_MIN, BENCH_ROUNDS, &rounds)) {
+            return tool_usage("bench", "--rounds wants a number from 11 to 101, not '%s'.", text);
+        }
+        options->rounds = (uint32_t)rounds;
+        break;
+    case 'w':
+        options->html = text;
+        break;
+    case 'p':
+        options->plots = text;
+        break;
+    default:
+        options->json = true;
+        break;
+    }
+    return TOOL_OK;
+}
+
 int command_bench(int argc, char **argv)
 {
-    static const struct option options[] = {
+    static const struct option table[] = {
         {"help", no_argument, NULL, 'h'},         {"json", no_argument, NULL, 'j'},
         {"rounds", required_argument, NULL, 'r'}, {"html", required_argument, NULL, 'w'},
         {"plots", required_argument, NULL, 'p'},  {NULL, 0, NULL, 0},
     };
     static struct bench bench; /* Large. */
-    const char *html = NULL, *plots = NULL;
-    uint64_t rounds = BENCH_ROUNDS_MIN;
+    struct bench_options options = {.rounds = BENCH_ROUNDS_MIN};
     bool found;
-    int option;
+    int status;
 
-    optind = 0; /* The family may stand before the options: forget that main() wanted order. */
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'h':
-            bench_help();
-            return TOOL_OK;
-        case 'j':
-            bench.json = true;
-            break;
-        case 'r':
-            if (!tool_parse_number(optarg, BENCH_ROUNDS_MIN, BENCH_ROUNDS, &rounds)) {
-                return tool_usage("bench", "--rounds wants a number from 11 to 101.");
-            }
-            break;
-        case 'w':
-            html = optarg;
-            break;
-        case 'p':
-            plots = optarg;
-            break;
-        default:
-            return tool_usage("bench", "there is no option '%s'.", argv[optind - 1]);
-        }
+    if (!tool_options_and_words("bench", argc, argv, table, bench_help, bench_take, &options,
+                                &status)) {
+        return status;
     }
     if (optind + 1 != argc) {
         return tool_usage("bench", "say which family, or `all`.");
     }
-    bench.rounds = (uint32_t)rounds;
+    bench.rounds = options.rounds;
+    bench.json = options.json;
     bench.terminal = isatty(STDERR_FILENO) != 0;
     (void)bench_cpu_count(); /* Before anybody pins himself. */
     if (!bench_run(&bench, argv[optind], &found)) {
@@ -217,11 +229,11 @@ int command_bench(int argc, char **argv)
     } else {
         bench_print_targets(&bench);
     }
-    if (html != NULL && !bench_write_html(&bench, html)) {
-        return tool_broken("bench", "cannot write %s, or there is no gnuplot.", html);
+    if (options.html != NULL && !bench_write_html(&bench, options.html)) {
+        return tool_broken("bench", "cannot write %s, or there is no gnuplot.", options.html);
     }
-    if (plots != NULL && !bench_write_plots(&bench, plots)) {
-        return tool_broken("bench", "cannot draw into %s, or there is no gnuplot.", plots);
+    if (options.plots != NULL && !bench_write_plots(&bench, options.plots)) {
+        return tool_broken("bench", "cannot draw into %s, or there is no gnuplot.", options.plots);
     }
     return bench.wrongs == 0 && bench_missed(&bench) == 0 ? TOOL_OK : TOOL_FAILED;
 }

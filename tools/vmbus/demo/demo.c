@@ -164,5 +164,8 @@ int command_demo(int argc, char **argv)
     } else {
         demo_report_text(&options, &numbers);
     }
-    return written && demo_numbers_are_good(&numbers) ? TOOL_OK : TOOL_FAILED;
+    if (!written) {
+        return tool_broken("demo", "cannot write the result.");
+    }
+    return demo_numbers_are_good(&numbers) ? TOOL_OK : TOOL_FAILED;
 }

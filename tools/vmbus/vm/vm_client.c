@@ -12,19 +12,17 @@
 
 #define CLIENT_ROOM 65536u
 
-bool vm_client_open(struct vm_client *client, const char *command, const char *path)
+int vm_client_open(struct vm_client *client, const char *command, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     *client = (struct vm_client){.command = command, .fd = -1, .passing = -1};
     path = path != NULL ? path : getenv("VMBUS_CONTROL");
-    if (path == NULL) {
-        (void)tool_usage(command, "which machine? Give --control PATH or set VMBUS_CONTROL.");
-        return false;
+    if (path == NULL || path[0] == '\0') {
+        return tool_usage(command, "which machine? Give --control PATH or set VMBUS_CONTROL.");
     }
     if (strlen(path) >= sizeof(address.sun_path)) {
-        (void)tool_usage(command, "'%s' is too long for a socket's name.", path);
-        return false;
+        return tool_usage(command, "'%s' is too long for a socket's name.", path);
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -32,9 +30,9 @@ bool vm_client_open(struct vm_client *client, const char *command, const char *p
         connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         (void)tool_broken(command, "no machine listens at %s: %s.", path, strerror(errno));
         vm_client_close(client);
-        return false;
+        return TOOL_BROKEN;
     }
-    return true;
+    return TOOL_OK;
 }
 
 void vm_client_close(struct vm_client *client)

@@ -14,8 +14,9 @@ struct vm_client {
     size_t answer_room;
 };
 
-/* Connect to @path, or to $VMBUS_CONTROL if that is NULL. False: an error has been told. */
-bool vm_client_open(struct vm_client *client, const char *command, const char *path);
+/* Connect to @path, or to $VMBUS_CONTROL if that is NULL. Returns an exit status: TOOL_OK, or an
+ * error has been told. */
+int vm_client_open(struct vm_client *client, const char *command, const char *path);
 void vm_client_close(struct vm_client *client);
 
 /* Ask (@request is taken over). NULL: an error has been told, such as the answer's own. */

@@ -185,12 +185,12 @@ static int ctl_run(int count, char **words, const struct ctl_options *options)
             return TOOL_BROKEN;
         }
     }
-    if (vm_client_open(&client, "ctl", options->path)) {
+    status = vm_client_open(&client, "ctl", options->path);
+    if (status == TOOL_OK) {
         status = ctl_ask(&client, request, file, options);
         vm_client_close(&client);
     } else {
         json_decref(request);
-        status = TOOL_BROKEN;
     }
     if (file >= 0) {
         close(file);

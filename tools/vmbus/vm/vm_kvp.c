@@ -105,10 +105,11 @@ static int kvp_run(char **words, const struct kvp_options *options)
                                : get || strcmp(words[0], "list") == 0 ? kvp_read_pools
                                                                       : kvp_write_pools;
     struct vm_client client;
+    int status = vm_client_open(&client, "kvp", options->path);
     int found = 0;
 
-    if (!vm_client_open(&client, "kvp", options->path)) {
-        return TOOL_BROKEN;
+    if (status != TOOL_OK) {
+        return status;
     }
     for (; *pools != NULL && found >= 0 && !(get && found > 0); pools++) {
         int count = kvp_ask(&client, words, *pools, options->json);

@@ -51,10 +51,11 @@ static void ls_print(const json_t *status)
 static int ls_run(const struct ls_options *options)
 {
     struct vm_client client;
+    int opened = vm_client_open(&client, "ls", options->path);
     json_t *status;
 
-    if (!vm_client_open(&client, "ls", options->path)) {
-        return TOOL_BROKEN;
+    if (opened != TOOL_OK) {
+        return opened;
     }
     status = vm_client_ask(&client, json_pack("{s:s}", "do", "status"));
     vm_client_close(&client);

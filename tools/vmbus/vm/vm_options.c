@@ -163,7 +163,7 @@ static int vm_take(int letter, const char *text, void *context)
                                 text);
     case VM_CONTROL:
         out->control = text;
-        return TOOL_OK;
+        return text[0] != '\0' ? TOOL_OK : tool_usage("vm", "--control wants a path.");
     case VM_DISK:
         if (out->disk_count == VMM_DISKS_MAX) {
             return tool_usage("vm", "there are at most %u disks.", VMM_DISKS_MAX);

@@ -95,8 +95,10 @@ static bool top_wait(const struct top *top)
 
 static int top_run(struct top *top)
 {
-    if (!vm_client_open(&top->client, "top", top->path)) {
-        return TOOL_BROKEN;
+    int opened = vm_client_open(&top->client, "top", top->path);
+
+    if (opened != TOOL_OK) {
+        return opened;
     }
     top->before = vm_client_ask(&top->client, json_pack("{s:s}", "do", "status"));
     if (top->before == NULL) {
