@@ -38,7 +38,8 @@ def tests(root: Path) -> set[str]:
 def exists(root: Path, name: str, known: set[str]) -> bool:
     kind, _, rest = name.partition(" ")
     if kind == "explore":
-        return (root / "explore/scenarios" / f"{rest.replace('-', '_')}.c").exists()
+        named = f'.name = "{rest}",\n    .shows'  # As a scenario; threads have names too.
+        return any(named in path.read_text() for path in (root / "explore/scenarios").glob("*.c"))
     if kind == "fuzz":
         return (root / "fuzz" / f"fuzz_{rest}.c").exists()
     return name in known

@@ -3,7 +3,7 @@
  * A channel is rescinded while events for it arrive; the library lets go of it, and its slot goes
  * to the next offer, under another relid. No VP that still held the pointer touches the new channel
  * through it, and none touches what has been given back (R6, R7, R8, R11; bugs H31, H46; openvmm's
- * 4081).
+ * 4081). With a channel whose handler runs in the interrupt, and with one that is run outside it.
  */
 #include "explore/scenarios/world.h"
 
@@ -27,14 +27,25 @@ static void control(void *argument)
     world_offer(&next, 6);
 }
 
-static void prepare(unsigned design)
+static void prepare_notified(enum vmb_notify notify)
 {
-    (void)design;
     world_begin(VMB_VERSION_5_0);
     world_offer(&disk, 5);
-    world_open(&disk, VMB_NOTIFY_DIRECT, 0);
+    world_open(&disk, notify, 0);
     world_will_offer(&next, 6);
     world_will_close();
+}
+
+static void prepare_direct(unsigned design)
+{
+    (void)design;
+    prepare_notified(VMB_NOTIFY_DIRECT);
+}
+
+static void prepare_deferred(unsigned design)
+{
+    (void)design;
+    prepare_notified(VMB_NOTIFY_DEFERRED);
 }
 
 static void check(void)
@@ -50,6 +61,18 @@ const struct xpl_scenario scenario_rescind = {
                 {.name = "control plane", .run = control, .service = true},
                 WORLD_VP(0),
                 WORLD_VP(1)},
-    .prepare = prepare,
+    .prepare = prepare_direct,
+    .check = check,
+};
+
+const struct xpl_scenario scenario_rescind_deferred = {
+    .name = "rescind-deferred",
+    .shows = "the same for a channel that is run outside the interrupt",
+    .rules = "R6 R7 R8 R11",
+    .threads = {{.name = "host: disk", .run = host_old},
+                {.name = "control plane", .run = control, .service = true},
+                WORLD_VP(0),
+                WORLD_VP(1)},
+    .prepare = prepare_deferred,
     .check = check,
 };
