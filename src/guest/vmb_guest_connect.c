@@ -328,7 +328,6 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
 
     /* Server 2008 confirms nothing, and may look into the interrupt page once more. */
     guest->contact_doubtful = status != VMB_OK || guest->version < VMB_VERSION_1_1;
-    vmbi_bus_move(guest, BUS_DISCONNECTED);
     guest->version = 0;
     guest->features = 0;
     guest->suspending = false;
@@ -342,7 +341,9 @@ static void unload_end(struct vmb_guest *guest, vmb_status status)
             vmbi_channel_free(channel);
         }
     }
-    guest->quiescing = NULL; /* Now: who was told that one is gone may have let go of another. */
+    /* Now: who was told that one is gone may have let go of another, or wished to do more. */
+    guest->quiescing = NULL;
+    vmbi_bus_move(guest, BUS_DISCONNECTED);
     guest->leave_ticket = vmbi_grace_begin(&guest->grace);
     if (!suspending) {
         guest->suspended_version = 0; /* What had not woken up yet has been given up, too. */

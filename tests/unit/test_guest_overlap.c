@@ -619,20 +619,28 @@ static void let_go_of_the_kept(struct rig *self)
     }
 }
 
-/* One that is told as gone because the system sleeps; its user has waited with another for that. */
-static void a_channel_may_be_let_go_while_others_fall_asleep(void **state)
+/* Before the others in memory, one that does not survive a sleep: it is told as gone. */
+static void offer_a_sub_channel(void)
 {
     struct vmb_message offer = {.number = VMB_MSG_OFFER_CHANNEL};
-    struct vmb_message answer = {.number = VMB_MSG_VERSION_RESPONSE};
 
-    (void)state;
     offer.u.offer = *vmb_channel_offer(rig.offered[1]);
     offer.u.offer.subchannel_index = 1;
     offer.u.offer.relid = 50;
     rig.let_go_at_once = true;
     rig_rescind(&rig, 1);
-    rig_say(&rig, &offer); /* Before the others in memory. Does not survive a sleep. */
+    rig_say(&rig, &offer);
     rig.let_go_at_once = false;
+    rig.posted_read = rig.posted_count;
+}
+
+/* Its user has waited with another for that. */
+static void a_channel_may_be_let_go_while_others_fall_asleep(void **state)
+{
+    struct vmb_message answer = {.number = VMB_MSG_VERSION_RESPONSE};
+
+    (void)state;
+    offer_a_sub_channel();
     rig_rescind(&rig, 3);
     kept = rig.rescinded;
     rig.in_rescinded = let_go_of_the_kept;
@@ -651,6 +659,32 @@ static void a_channel_may_be_let_go_while_others_fall_asleep(void **state)
     rig_say(&rig, &answer);
     (void)rig_next(&rig, VMB_MSG_REQUEST_OFFERS);
     rig_no_more(&rig);
+}
+
+static void give_up_before_it_is_over(struct rig *self)
+{
+    assert_int_equal(vmb_guest_unload(self->guest), VMB_ERR_WRONG_STATE);
+    assert_int_equal(vmb_guest_resume(self->guest), VMB_ERR_WRONG_STATE);
+}
+
+/* In the middle of it, the rings of those behind would be nobody's. */
+static void a_bus_is_not_given_up_while_it_falls_asleep(void **state)
+{
+    (void)state;
+    offer_a_sub_channel();
+    (void)rig_open_on(&rig, 4, 1, VMB_NOTIFY_DIRECT);
+    rig.in_rescinded = give_up_before_it_is_over;
+    rig.rescinded_count = 0;
+    rig.posted_read = rig.posted_count;
+    assert_int_equal(vmb_guest_suspend(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_UNLOAD);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_UNLOAD_COMPLETE});
+    assert_int_equal(rig.rescinded_count, 1);
+    assert_int_equal(rig.suspended_count, 1);
+    assert_int_equal(rig.shares_live, 0);
+    rig.in_rescinded = NULL;
+    assert_int_equal(vmb_guest_unload(rig.guest), VMB_OK);
+    assert_int_equal(rig.rescinded_count, 4);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -685,6 +719,7 @@ int main(void)
         TEST(a_channel_on_its_way_elsewhere_is_waited_for),
         TEST(a_stop_waits_while_the_bus_is_come_onto),
         TEST(a_channel_may_be_let_go_while_others_fall_asleep),
+        TEST(a_bus_is_not_given_up_while_it_falls_asleep),
     };
 
     return cmocka_run_group_tests_name("guest overlap", tests, NULL, NULL);
