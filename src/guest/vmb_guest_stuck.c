@@ -21,21 +21,27 @@ static bool stuck_is_due(struct vmb_guest *guest, uint32_t relid)
     return false;
 }
 
+static bool stuck_flag(vmb_atomic_ptr *page, uint32_t relid)
+{
+    /* Relaxed: VPs are started and stopped by the control plane, which we are. */
+    void *flags = vmb_atomic_load(page, VMB_RELAXED);
+
+    return flags != NULL && (vmbi_shm_load_word(flags, relid / VMBI_WORD_BITS, VMB_RELAXED) >>
+                                 relid % VMBI_WORD_BITS &
+                             1u) != 0;
+}
+
 static bool stuck_flag_set(struct vmb_guest *guest, uint32_t relid)
 {
     uint32_t index;
 
     for (index = 0; index < guest->options.vp_count; index++) {
-        /* Relaxed: VPs are started and stopped by the control plane, which we are. */
-        void *flags = vmb_atomic_load(&guest->vps[index].flags, VMB_RELAXED);
-
-        if (flags != NULL && (vmbi_shm_load_word(flags, relid / VMBI_WORD_BITS, VMB_RELAXED) >>
-                                  relid % VMBI_WORD_BITS &
-                              1u) != 0) {
+        if (stuck_flag(&guest->vps[index].flags, relid) ||
+            stuck_flag(&guest->vps[index].paravisor_flags, relid)) {
             return true;
         }
     }
-    return false;
+    return stuck_flag(&guest->legacy_page, relid);
 }
 
 /* Unread packets that were there at the last look, and nobody has run since. */

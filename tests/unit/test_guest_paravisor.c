@@ -12,6 +12,7 @@
 
 #include <vmbus/paravisor.h>
 #include <vmbus/power.h>
+#include <vmbus/stuck.h>
 
 enum {
     PRIVATE_PAGES = 64,
@@ -592,6 +593,35 @@ static void another_sint_is_asked_for_from_5_0_on(void **state)
     assert_int_equal(vmb_guest_memory_bytes(&options), 0);
 }
 
+static void note_flag(void *context, const struct vmb_stuck_report *report)
+{
+    *(bool *)context = report->flag_set;
+}
+
+/* A packet has come, and its interrupt, of either SynIC, was not taken. */
+static void an_interrupt_of_either_that_was_not_taken_is_named(void **state)
+{
+    struct vmb_ring_tx tx;
+    uint64_t word = 7;
+    struct vmb_slice slice = {.bytes = &word, .byte_count = sizeof(word)};
+    struct vmb_packet_out packet = {.type = VMB_PACKET_IN_BAND};
+    uint8_t *flags = vmb_hv_event_flags(own_events + VMB_PAGE_BYTES, VMB_HV_SINT_VMBUS);
+    bool named = true;
+
+    (void)state;
+    (void)open_with(40, VMB_OFFER_CONFIDENTIAL_RING);
+    assert_int_equal(vmb_ring_tx_init(&tx, private_pages + 5 * VMB_PAGE_BYTES, 4 * VMB_PAGE_BYTES),
+                     VMB_OK);
+    assert_int_equal(vmb_ring_tx_write(&tx, &packet, &slice, 1), VMB_OK);
+    assert_true(vmb_ring_tx_commit(&tx));
+    assert_int_equal(vmb_guest_check_stuck(rig.guest, false, note_flag, &named), 0);
+    assert_int_equal(vmb_guest_check_stuck(rig.guest, false, note_flag, &named), 1);
+    assert_false(named);
+    flags[40 / 8] = 1u << 40 % 8;
+    assert_int_equal(vmb_guest_check_stuck(rig.guest, false, note_flag, &named), 1);
+    assert_true(named);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -613,6 +643,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_paravisor_the_feature_is_not_asked_for, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(private_memory_behind_a_public_ring_is_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_interrupt_of_either_that_was_not_taken_is_named, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_crash_listens_to_the_paravisor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_paravisor_is_whole_and_the_only_one, set_up, tear_down),
