@@ -287,6 +287,12 @@ void rig_start_bare(struct rig *rig, const struct vmb_guest_options *options)
     rig_start_as(rig, options, true);
 }
 
+void rig_start_at(struct rig *rig, uint32_t version)
+{
+    rig_start(rig, NULL);
+    rig_connect(rig, version, 4);
+}
+
 void rig_stop(struct rig *rig)
 {
     free(rig->memory);
@@ -482,6 +488,15 @@ const struct vmb_driver *rig_driver(enum vmb_notify notify)
     };
 
     return &drivers[notify];
+}
+
+void rig_stopped(void *context, uint32_t vp, vmb_status status)
+{
+    struct rig *rig = context;
+
+    (void)vp;
+    rig->stop_count++;
+    rig->stop_status = status;
 }
 
 void rig_done(void *context, struct vmb_channel *channel, vmb_status status)

@@ -80,6 +80,8 @@ struct rig {
     void (*in_event)(struct rig *rig);
     uint32_t done_count;
     vmb_status done_status;
+    uint32_t stop_count; /* VPs that rig_stopped() was told of. */
+    vmb_status stop_status;
     uint32_t log_count;
 };
 
@@ -88,6 +90,8 @@ void rig_start(struct rig *rig, const struct vmb_guest_options *options);
 /* The same with a port that gives only what is required, and a user who wants to be told nothing.
  */
 void rig_start_bare(struct rig *rig, const struct vmb_guest_options *options);
+/* The same, connected at a version with four offers. */
+void rig_start_at(struct rig *rig, uint32_t version);
 void rig_stop(struct rig *rig);
 
 /* Poll until there is nothing to do at this time. */
@@ -126,5 +130,6 @@ void rig_answer_teardown(struct rig *rig);
 uint32_t rig_event(struct rig *rig, uint32_t vp, uint32_t relid);
 
 void rig_done(void *context, struct vmb_channel *channel, vmb_status status);
+void rig_stopped(void *context, uint32_t vp, vmb_status status);
 
 #endif /* VMB_TEST_GUEST_RIG_H */

@@ -16,26 +16,17 @@
 #include <vmbus/power.h>
 
 static struct rig rig;
-static uint32_t stop_count;
-static vmb_status stop_status;
-
-static void start_at(uint32_t version)
-{
-    rig_start(&rig, NULL);
-    rig_connect(&rig, version, 4);
-    stop_count = 0;
-}
 
 static void restart_at(uint32_t version)
 {
     rig_stop(&rig);
-    start_at(version);
+    rig_start_at(&rig, version);
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    start_at(VMB_VERSION_5_3);
+    rig_start_at(&rig, VMB_VERSION_5_3);
     return 0;
 }
 
@@ -44,14 +35,6 @@ static int tear_down(void **state)
     (void)state;
     rig_stop(&rig);
     return 0;
-}
-
-static void stop_told(void *context, uint32_t vp, vmb_status status)
-{
-    (void)context;
-    (void)vp;
-    stop_count++;
-    stop_status = status;
 }
 
 /* ---- Hosts that do not answer --------------------------------------------------------------- */
@@ -67,13 +50,13 @@ static void a_move_from_before_the_stop_is_waited_for_too(void **state)
     assert_int_equal(vmb_channel_set_target_vp(channel, 3, NULL, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     assert_int_equal(vmb_channel_target_vp(channel), 3);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     rig_poll(&rig);
-    assert_int_equal(stop_count, 0);
+    assert_int_equal(rig.stop_count, 0);
     (void)rig_answer_gpadl(&rig, 0);
     rig_answer_teardown(&rig);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_OK);
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_OK);
     /* Once is enough. */
     assert_int_equal(vmb_guest_vp_stopped(rig.guest, 2), VMB_OK);
     rig_no_more(&rig);
@@ -85,20 +68,20 @@ static void a_fence_needs_no_channel_that_has_moved(void **state)
     restart_at(VMB_VERSION_4_1);
     (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     (void)rig_open_on(&rig, 2, 2, VMB_NOTIFY_DIRECT);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     (void)rig_next(&rig, VMB_MSG_GPADL_HEADER);
     rig_rescind(&rig, 1); /* The one that the fence is about: no answer comes. */
     rig_answer_teardown(&rig);
     rig_pass(&rig, 11000000000u);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_ERR_TIMEOUT);
-    stop_count = 0;
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_ERR_TIMEOUT);
+    rig.stop_count = 0;
     /* Nothing is left to be moved; but the host has still not shown that it is done. */
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     rig_poll(&rig);
-    assert_int_equal(stop_count, 0);
+    assert_int_equal(rig.stop_count, 0);
 }
 
 static void a_fence_that_is_never_answered_is_sent_again(void **state)
@@ -106,17 +89,17 @@ static void a_fence_that_is_never_answered_is_sent_again(void **state)
     (void)state;
     restart_at(VMB_VERSION_5_2);
     (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     (void)rig_next(&rig, VMB_MSG_GPADL_HEADER);
     rig_pass(&rig, 11000000000u);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_ERR_TIMEOUT);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_ERR_TIMEOUT);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     rig_pass(&rig, 11000000000u); /* The page of the first one is given up as well. */
     rig_pass(&rig, 11000000000u);
-    assert_int_equal(stop_count, 2);
-    assert_int_equal(stop_status, VMB_ERR_TIMEOUT); /* Not taken for an answer. */
+    assert_int_equal(rig.stop_count, 2);
+    assert_int_equal(rig.stop_status, VMB_ERR_TIMEOUT); /* Not taken for an answer. */
 }
 
 /* ---- Moves that time out ---------------------------------------------------------------------
@@ -186,10 +169,10 @@ static void neither_vp_of_a_doubt_can_be_stopped(void **state)
 
     (void)state;
     for (vp = 2; vp <= 3; vp++) { /* The host may interrupt either. */
-        assert_int_equal(vmb_guest_vp_stop(rig.guest, vp, stop_told, NULL), VMB_OK);
+        assert_int_equal(vmb_guest_vp_stop(rig.guest, vp, rig_stopped, &rig), VMB_OK);
         rig_poll(&rig);
-        assert_int_equal(stop_count, vp - 1);
-        assert_int_equal(stop_status, VMB_ERR_TIMEOUT);
+        assert_int_equal(rig.stop_count, vp - 1);
+        assert_int_equal(rig.stop_status, VMB_ERR_TIMEOUT);
     }
     rig_no_more(&rig);
     /* As the status says: close it. */
@@ -197,9 +180,9 @@ static void neither_vp_of_a_doubt_can_be_stopped(void **state)
     rig_poll(&rig);
     (void)rig_next(&rig, VMB_MSG_CLOSE_CHANNEL);
     rig_answer_teardown(&rig);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 3, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 3, rig_stopped, &rig), VMB_OK);
     rig_poll(&rig);
-    assert_int_equal(stop_status, VMB_OK);
+    assert_int_equal(rig.stop_status, VMB_OK);
     channel = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_channel_set_target_vp(channel, 1, NULL, NULL), VMB_OK);
     rig_answer_modify(&rig, 0);

@@ -16,26 +16,17 @@
 #include <vmbus/tl_connect.h>
 
 static struct rig rig;
-static uint32_t stop_count;
-static vmb_status stop_status;
-
-static void start_at(uint32_t version)
-{
-    rig_start(&rig, NULL);
-    rig_connect(&rig, version, 4);
-    stop_count = 0;
-}
 
 static void restart_at(uint32_t version)
 {
     rig_stop(&rig);
-    start_at(version);
+    rig_start_at(&rig, version);
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    start_at(VMB_VERSION_5_3);
+    rig_start_at(&rig, VMB_VERSION_5_3);
     return 0;
 }
 
@@ -44,14 +35,6 @@ static int tear_down(void **state)
     (void)state;
     rig_stop(&rig);
     return 0;
-}
-
-static void stop_told(void *context, uint32_t vp, vmb_status status)
-{
-    (void)context;
-    (void)vp;
-    stop_count++;
-    stop_status = status;
 }
 
 /* ---- VPs ------------------------------------------------------------------------------------- */
@@ -63,14 +46,14 @@ static void channels_move_away_before_a_vp_stops(void **state)
     (void)state;
     (void)rig_open_on(&rig, 2, 2, VMB_NOTIFY_DIRECT);
     (void)rig_open_on(&rig, 3, 1, VMB_NOTIFY_DIRECT);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 3, stop_told, NULL), VMB_ERR_BUSY);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 3, rig_stopped, &rig), VMB_ERR_BUSY);
     assert_int_equal(vmb_guest_vp_stopped(rig.guest, 2), VMB_ERR_WRONG_STATE);
     rig_answer_modify(&rig, 0);
-    assert_int_equal(stop_count, 0);
+    assert_int_equal(rig.stop_count, 0);
     rig_answer_modify(&rig, 0);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_OK);
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_OK);
     assert_int_not_equal(vmb_channel_target_vp(channel), 2);
     rig_no_more(&rig);
     assert_int_equal(vmb_guest_vp_stopped(rig.guest, 2), VMB_OK);
@@ -89,10 +72,10 @@ static void flags_left_on_a_stopped_vp_are_not_lost(void **state)
     (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     (void)rig_open_on(&rig, 2, 2, VMB_NOTIFY_DEFERRED);
     rig.event_count = 0;
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     rig_answer_modify(&rig, 0);
     rig_answer_modify(&rig, 0);
-    assert_int_equal(stop_count, 1);
+    assert_int_equal(rig.stop_count, 1);
     flags[0] = 1u << 1 | 1u << 2; /* Set before the host had moved; its interrupt never came. */
     assert_int_equal(vmb_guest_vp_stopped(rig.guest, 2), VMB_OK);
     assert_int_equal(rig.event_count, 1);
@@ -105,10 +88,10 @@ static void a_refused_move_keeps_the_vp_in_service(void **state)
     struct vmb_channel *channel = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
 
     (void)state;
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     rig_answer_modify(&rig, VMB_NTSTATUS_FAILURE);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_ERR_REFUSED);
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_ERR_REFUSED);
     assert_int_equal(vmb_channel_target_vp(channel), 2);
     assert_int_equal(vmb_guest_vp_stopped(rig.guest, 2), VMB_ERR_WRONG_STATE);
 }
@@ -117,10 +100,10 @@ static void a_move_that_is_never_answered_keeps_the_vp_in_service(void **state)
 {
     (void)state;
     (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     rig_pass(&rig, 11000000000u);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_ERR_TIMEOUT);
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_ERR_TIMEOUT);
 }
 
 static void before_5_3_a_later_answer_shows_that_the_moves_are_done(void **state)
@@ -128,13 +111,13 @@ static void before_5_3_a_later_answer_shows_that_the_moves_are_done(void **state
     (void)state;
     restart_at(VMB_VERSION_5_2);
     (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
-    assert_int_equal(stop_count, 0);
+    assert_int_equal(rig.stop_count, 0);
     (void)rig_answer_gpadl(&rig, 0);
     rig_answer_teardown(&rig);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_OK);
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_OK);
     rig_no_more(&rig);
 }
 
@@ -149,15 +132,15 @@ static void before_5_3_a_move_of_before_the_stop_is_fenced_too(void **state)
     channel = rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
     assert_int_equal(vmb_channel_set_target_vp(channel, 0, NULL, NULL), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     (void)rig_answer_gpadl(&rig, 0);
     rig_answer_teardown(&rig);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_OK);
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_OK);
     /* The answer was for all moves: the next stop needs none. */
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 1, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 1, rig_stopped, &rig), VMB_OK);
     rig_no_more(&rig);
-    assert_int_equal(stop_count, 2);
+    assert_int_equal(rig.stop_count, 2);
 }
 
 static void a_refused_fence_is_an_answer_too(void **state)
@@ -165,11 +148,11 @@ static void a_refused_fence_is_an_answer_too(void **state)
     (void)state;
     restart_at(VMB_VERSION_4_1);
     (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     (void)rig_answer_gpadl(&rig, 1);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_OK);
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_OK);
 }
 
 static void a_rescind_during_the_fence_is_let_go_when_the_fence_is_down(void **state)
@@ -180,7 +163,7 @@ static void a_rescind_during_the_fence_is_let_go_when_the_fence_is_down(void **s
     restart_at(VMB_VERSION_4_1);
     rig.let_go_at_once = true;
     (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     (void)rig_next(&rig, VMB_MSG_MODIFY_CHANNEL);
     handle = rig_next(&rig, VMB_MSG_GPADL_HEADER)->u.gpadl_header.gpadl;
     rig_rescind(&rig, 1);
@@ -190,7 +173,7 @@ static void a_rescind_during_the_fence_is_let_go_when_the_fence_is_down(void **s
                                         .u.gpadl_created = {.relid = 1, .gpadl = handle}});
     rig_answer_teardown(&rig);
     assert_int_equal(rig_next(&rig, VMB_MSG_RELID_RELEASED)->u.relid_released.relid, 1);
-    assert_int_equal(stop_count, 1);
+    assert_int_equal(rig.stop_count, 1);
 }
 
 static void below_4_1_a_vp_with_channels_stays(void **state)
@@ -198,16 +181,16 @@ static void below_4_1_a_vp_with_channels_stays(void **state)
     (void)state;
     restart_at(VMB_VERSION_4_0);
     (void)rig_open_on(&rig, 1, 2, VMB_NOTIFY_DIRECT);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_ERR_VERSION);
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 3, stop_told, NULL), VMB_OK); /* An idle one. */
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_ERR_VERSION);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 3, rig_stopped, &rig), VMB_OK); /* An idle one. */
     rig_poll(&rig);
-    assert_int_equal(stop_status, VMB_OK);
+    assert_int_equal(rig.stop_status, VMB_OK);
 }
 
 static void the_vp_of_messages_stays_while_connected(void **state)
 {
     (void)state;
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 0, stop_told, NULL), VMB_ERR_WRONG_STATE);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 0, rig_stopped, &rig), VMB_ERR_WRONG_STATE);
 }
 
 static void a_stop_survives_close_rescind_and_opens_in_between(void **state)
@@ -221,14 +204,14 @@ static void a_stop_survives_close_rescind_and_opens_in_between(void **state)
     options.device = &rig;
     options.target_vp = 2;
     assert_int_equal(vmb_channel_open(rig.offered[2], &options), VMB_OK); /* In the middle. */
-    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, stop_told, NULL), VMB_OK);
+    assert_int_equal(vmb_guest_vp_stop(rig.guest, 2, rig_stopped, &rig), VMB_OK);
     assert_int_equal(vmb_channel_open(rig.offered[3], &options), VMB_ERR_INVALID_ARGUMENT);
     (void)rig_answer_gpadl(&rig, 0);
     assert_int_equal(vmb_channel_close(closing, NULL, NULL), VMB_OK);
     rig_rescind(&rig, 2);
     rig_pass(&rig, 1000000);
-    assert_int_equal(stop_count, 1);
-    assert_int_equal(stop_status, VMB_OK);
+    assert_int_equal(rig.stop_count, 1);
+    assert_int_equal(rig.stop_status, VMB_OK);
     while (rig.posted_read < rig.posted_count) {
         const struct vmb_message *message = &rig.posted[rig.posted_read++].message;
 
