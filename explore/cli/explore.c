@@ -340,6 +340,15 @@ static const struct option long_options[] = {{"all", 0, NULL, ALL},
                                              {"sleep-sets", 0, NULL, SLEEP_SETS},
                                              {NULL, 0, NULL, 0}};
 
+static int option_wrong(const char *argument)
+{
+    if (optopt >= ALL) {
+        return wrong("%.*s takes no value.", (int)strcspn(argument, "="), argument);
+    }
+    return optopt != 0 ? wrong("there is no option '-%c'.", optopt)
+                       : wrong("there is no option '%s'.", argument);
+}
+
 /* One option, which stood in @argument. Returns -1 to go on, else the exit status. */
 static int option_take(struct request *request, int option, const char *argument)
 {
@@ -397,7 +406,7 @@ static int option_take(struct request *request, int option, const char *argument
     case ':':
         return wrong("%s needs a value.", argument);
     default:
-        return wrong("there is no option '%s'.", argument);
+        return option_wrong(argument);
     }
 }
 

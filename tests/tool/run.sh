@@ -74,6 +74,33 @@ expect 2 "no family 'nope'" bench nope
 expect 2 "from 11 to 101, not '10'" bench --rounds 10 ring
 expect 2 "--rounds needs a value" bench ring --rounds
 
+# The explorer, which is not built for every machine.
+if "$tool" explore --help >/dev/null 2>&1; then
+    expect 0 "Usage: vmbus explore" help explore
+    expect 2 "no option '--nope'" explore --nope
+    expect 2 "no option '-z'" explore -zz
+    expect 2 "--json takes no value" explore close --json=3
+    expect 2 "name one scenario" explore
+    expect 2 "no scenario 'nope'" explore nope
+    expect 2 "one design only" explore close --design nope
+    expect 2 "there are: global-array percpu-lists" explore retarget --design nope
+    expect 2 "there are sc, tso and c11" explore close --model nope
+    expect 2 "--replay needs --model" explore close --replay f3B
+    expect 2 "is no execution of that" explore close --model sc --replay nope
+    expect 2 "--seconds needs a value" explore close --seconds
+    for value in -1 501 1x ''; do
+        expect 2 "--bound takes a number from 0 to 500, not '$value'" explore close --bound "$value"
+    done
+    for value in 0 -1 nan x ''; do
+        expect 2 "--seconds takes a time such as" explore close --seconds "$value"
+    done
+    for value in 0/3 4/3 3 3/x ''; do
+        expect 2 "--shard takes a part such as 3/16, not '$value'" explore close --shard "$value"
+    done
+    expect 2 "--executions takes a number from 1 on, not '0'" explore close --executions 0
+    expect 2 "--random takes a number, the seed, not 'x'" explore close --random x
+fi
+
 # Results that nobody gets are no success.
 status=0
 "$tool" sim --runs 2 >/dev/full 2>"$work/said" || status=$?
