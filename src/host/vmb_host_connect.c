@@ -320,6 +320,8 @@ void vmbi_host_contact(struct vmb_host *host, const struct vmb_msg_initiate_cont
 {
     /* On the old connection, and below 5.0, these bytes mean something else. */
     bool aimed = multiclient && request->requested_version >= VMB_VERSION_5_0;
+    /* Who waits until the bus is free has a place for the answer. */
+    uint32_t room = host->connection.state == VMBI_HOST_DISCONNECTING ? 2 : 1;
 
     host->counters.contacts++;
     if (aimed && request->requested_version >= VMB_VERSION_5_1 && request->target_vtl != 0) {
@@ -327,7 +329,7 @@ void vmbi_host_contact(struct vmb_host *host, const struct vmb_msg_initiate_cont
             host->events.contact_for_other_vtl(host->events.context, request);
         }
     } else if (aimed && request->target_sint != VMB_HOST_SINT) {
-        if (request->target_sint < CONNECT_SINTS && vmbi_host_outbox_room(host, 1)) {
+        if (request->target_sint < CONNECT_SINTS && vmbi_host_outbox_room(host, room)) {
             connect_refuse(host, request, host->acting_trusted, request->target_sint);
         }
     } else {

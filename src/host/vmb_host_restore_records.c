@@ -416,7 +416,10 @@ static vmb_status records_host(struct vmbi_restore *restore, struct vmbi_pack *p
     if (host->connection.paused && host->connection.hold_after > host->out_count) {
         return VMB_ERR_MALFORMED;
     }
-    return vmbi_host_outbox_room(host, 0) ? VMB_OK : VMB_ERR_LIMIT;
+    /* Whoever waits until the bus is free has a place for the answer: see vmbi_host_contact(). */
+    return vmbi_host_outbox_room(host, host->connection.state == VMBI_HOST_DISCONNECTING ? 1 : 0)
+               ? VMB_OK
+               : VMB_ERR_LIMIT;
 }
 
 static vmb_status records_one(struct vmbi_restore *restore, uint32_t kind, struct vmbi_pack *pack,

@@ -157,6 +157,61 @@ static void who_starts_over_gets_through(void **state)
     hrig_free(rig);
 }
 
+static void contact_at(struct hrig *rig, uint8_t sint)
+{
+    struct vmb_message message = {.number = VMB_MSG_INITIATE_CONTACT};
+    uint8_t bytes[VMB_MESSAGE_MAX_BYTES];
+    uint32_t count;
+
+    message.u.initiate_contact.requested_version = VMB_VERSION_5_3;
+    message.u.initiate_contact.target_sint = sint;
+    assert_int_equal(vmb_message_encode(&message, 0, 0, bytes, sizeof(bytes), &count), VMB_OK);
+    assert_int_equal(vmb_host_on_message(rig->host, VMB_CONNECTION_MULTICLIENT, bytes, count),
+                     VMB_OK);
+    hrig_poll(rig);
+}
+
+/* A device takes its time, the guest reads nothing, and its SynIC has more than one SINT: whoever
+ * asks for another is refused there. The answer to the one who waits has its place all the same. */
+static void who_waits_is_answered_among_those_refused(void **state)
+{
+    static const bool unloads[] = {false, true};
+
+    (void)state;
+    for (uint32_t k = 0; k < 2; k++) {
+        struct vmb_host_options options = tight();
+        struct hrig *rig = hrig_new(&options);
+        uint32_t number = unloads[k] ? VMB_MSG_UNLOAD_COMPLETE : VMB_MSG_VERSION_RESPONSE;
+        uint32_t answers = 0;
+
+        hrig_with_open(rig, VMB_VERSION_5_3, 0);
+        rig->devices[0].close_answer = VMB_ERR_BUSY;
+        rig->slots_free = 0;
+        if (unloads[k]) {
+            hrig_header_only(rig, VMB_MSG_UNLOAD);
+        } else {
+            contact_at(rig, VMB_HOST_SINT);
+        }
+        for (uint32_t i = 0; i < 20; i++) {
+            contact_at(rig, 5);
+        }
+        assert_int_equal(vmb_host_close_done(rig->devices[0].channel), VMB_OK);
+        hrig_poll(rig);
+        rig->lenient = true;
+        rig->slots_free = 100;
+        vmb_host_on_slot_free(rig->host);
+        hrig_poll(rig);
+        for (uint32_t i = rig->posted_read; i < rig->posted_count; i++) {
+            answers += rig->posted[i].sint == VMB_HOST_SINT;
+        }
+        assert_int_equal(answers, 1);
+        assert_int_equal(rig->posted[rig->posted_count - 1].sint, VMB_HOST_SINT);
+        assert_int_equal(rig->posted[rig->posted_count - 1].bytes[0], number);
+        rig->devices[0].close_answer = VMB_OK;
+        hrig_free(rig);
+    }
+}
+
 static void a_poll_is_bounded(void **state)
 {
     static const uint8_t close[] = {VMB_MSG_CLOSE_CHANNEL, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0};
@@ -442,6 +497,7 @@ int main(void)
         cmocka_unit_test(more_offers_than_the_queue_holds),
         cmocka_unit_test(a_guest_that_does_not_read_is_not_heard),
         cmocka_unit_test(who_starts_over_gets_through),
+        cmocka_unit_test(who_waits_is_answered_among_those_refused),
         cmocka_unit_test(a_poll_is_bounded),
         cmocka_unit_test(a_taken_slot_is_tried_again_unasked),
         cmocka_unit_test(what_cannot_be_delivered_is_dropped),

@@ -352,6 +352,39 @@ static void more_messages_than_this_host_can_hold(void **state)
     hrig_free(rig);
 }
 
+/* As many messages as this host can hold, and one that will be due as soon as the bus is free. */
+static void a_guest_that_waits_needs_a_place_too(void **state)
+{
+    struct vmb_host_options options = {
+        .struct_bytes = sizeof(options), .vp_count = 8, .message_limit = 8};
+    struct vmb_message message = {.number = VMB_MSG_INITIATE_CONTACT};
+    struct hrig *rig = hrig_new(NULL);
+    struct skit_bytes saved;
+
+    (void)state;
+    hrig_with_open(rig, VMB_VERSION_5_3, 0);
+    rig->devices[0].close_answer = VMB_ERR_BUSY;
+    rig->slots_free = 0;
+    hrig_header_only(rig, VMB_MSG_UNLOAD);
+    message.u.initiate_contact.requested_version = VMB_VERSION_5_3;
+    message.u.initiate_contact.target_sint = 5;
+    for (uint32_t i = 0; i < 8; i++) {
+        hrig_post(rig, &message);
+    }
+    saved = skit_save(rig);
+    hrig_restart(rig, &options);
+    rig->lenient = true;
+    rig->slots_free = 100;
+    hrig_offer(rig, 0, 1, 0);
+    assert_int_equal(vmb_host_restore(rig->host, saved.bytes, saved.byte_count, NULL, NULL),
+                     VMB_ERR_LIMIT);
+    skit_assert_let_go(rig);
+    skit_die(rig);
+    assert_int_equal(skit_restore(rig, saved).messages_out, 8);
+    assert_int_equal(rig->posted[rig->posted_count - 1].bytes[0], VMB_MSG_UNLOAD_COMPLETE);
+    hrig_free(rig);
+}
+
 static void a_host_that_is_in_the_middle_of_something(void **state)
 {
     struct hrig *rig = hrig_new(NULL);
@@ -424,6 +457,7 @@ int main(void)
         cmocka_unit_test(something_after_the_end),
         cmocka_unit_test(features_that_this_host_does_not_grant),
         cmocka_unit_test(more_messages_than_this_host_can_hold),
+        cmocka_unit_test(a_guest_that_waits_needs_a_place_too),
         cmocka_unit_test(a_host_that_is_in_the_middle_of_something),
         cmocka_unit_test(a_device_that_is_revoked_while_all_is_undone),
     };
