@@ -18,6 +18,7 @@
 #define NBD_BLOCK_BYTES_MAX 4096u
 #define NBD_DISCARD_BYTES   4096u
 #define NBD_ZERO_BYTES      (1u << 20)
+#define NBD_TRIM_BYTES      (1u << 30) /* A command has 32 bits for its length. */
 #define NBD_GOODBYE_MS      1000
 #define NBD_TURNS           256u /* Then others have theirs; the socket stays ready. */
 
@@ -40,7 +41,7 @@ struct nbd_job {
     struct nbd_disk *disk;
     struct vmb_stor_io *io;
     uint8_t *buffer; /* NULL: the one segment itself. */
-    uint64_t done;   /* Zeroes that are written. */
+    uint64_t done;   /* Zeroes that are written, bytes that are discarded. */
     bool syncs;      /* The job is done but for a flush. */
 };
 
@@ -107,6 +108,17 @@ static int64_t nbd_write_zeroes(struct nbd_job *job, nbd_completion_callback end
                           ended, flags);
 }
 
+static int64_t nbd_discard(struct nbd_job *job, nbd_completion_callback ended)
+{
+    const struct vmb_stor_io *io = job->io;
+    uint64_t from = io->offset_bytes + job->done;
+    uint64_t left = io->byte_count - job->done;
+
+    left = left < NBD_TRIM_BYTES ? left : NBD_TRIM_BYTES;
+    job->done += left;
+    return nbd_aio_trim(job->disk->nbd, left, from, ended, 0);
+}
+
 /* The next command of a job; -1 if the connection does not take it. */
 static int64_t nbd_command(struct nbd_job *job)
 {
@@ -129,7 +141,7 @@ static int64_t nbd_command(struct nbd_job *job)
         return nbd_aio_pwrite(own->nbd, memory, (size_t)io->byte_count, io->offset_bytes, ended,
                               flags);
     case VMB_STOR_DISCARD:
-        return nbd_aio_trim(own->nbd, io->byte_count, io->offset_bytes, ended, 0);
+        return nbd_discard(job, ended);
     case VMB_STOR_WRITE_ZEROES:
         return nbd_write_zeroes(job, ended, flags);
     case VMB_STOR_FLUSH:
@@ -155,7 +167,8 @@ static bool nbd_goes_on(struct nbd_job *job)
 {
     const struct vmb_stor_io *io = job->io;
 
-    if (io->operation == VMB_STOR_WRITE_ZEROES && job->done < io->byte_count) {
+    if ((io->operation == VMB_STOR_WRITE_ZEROES || io->operation == VMB_STOR_DISCARD) &&
+        job->done < io->byte_count) {
         return true;
     }
     if (io->is_durable && !job->syncs && !job->disk->can_fua && job->disk->can_flush) {
