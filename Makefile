@@ -58,7 +58,7 @@ mutants: ## weaken each order, drop each check: which scenario sees it? Rewrites
 	@scripts/setup.sh build test
 	@scripts/mutants.sh
 
-interop-guest: build ## our guest on a host that others wrote: QEMU's
+interop-guest: build ## our guest on a host that others wrote: QEMU's, 7.2 and 10.0. QEMU=10.0 for one
 	@scripts/setup.sh interop
 	@scripts/interop/guest.sh
 

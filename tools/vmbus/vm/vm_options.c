@@ -74,7 +74,7 @@ static void vm_help(void)
         "                         nbd://HOST/NAME or nbd+unix:///?socket=PATH. FILE,ro: "
         "read-only;\n"
         "                         FILE,direct: past the page cache. Each one more is the next LUN\n"
-        "      --control PATH     a socket for vmbus ls, vmbus top and vmbus ctl\n"
+        "      --control PATH     a socket for vmbus ctl, kvp, ls and top\n"
         "      --trace FILE       write every message on the bus there, a line each\n"
         "      --traffic N        offer N traffic devices, for guests that load channels\n"
         "      --version-max V    newest protocol version that the host offers (default 6.0)\n"
