@@ -41,7 +41,7 @@ static bool stuck_flag_set(struct vmb_guest *guest, uint32_t relid)
             return true;
         }
     }
-    return stuck_flag(&guest->legacy_page, relid);
+    return false;
 }
 
 /* Unread packets that were there at the last look, and nobody has run since. */
