@@ -39,17 +39,19 @@ static void pause_posted(struct vmb_guest *guest, struct vmb_post *post, vmb_sta
     } else {
         /* A paused host takes nothing but Resume and Unload: what is behind us waits. */
         guest->pause = PAUSE_HELD;
+        guest->pauses_owed++;
         guest->pause_deadline_ns = vmbi_answer_deadline(guest);
     }
 }
 
 static void pause_on_response(struct vmb_guest *guest, const struct vmb_message *message)
 {
-    if (guest->pause != PAUSE_HELD || !pause_waits(guest)) {
+    if (guest->pauses_owed == 0) {
         vmbi_unexpected(guest, message->number, 0);
-        return;
+    } else if (--guest->pauses_owed == 0 && pause_waits(guest)) {
+        /* An answer names nothing. Those of pauses that were given up come before the last. */
+        pause_tell(guest, VMB_OK);
     }
-    pause_tell(guest, VMB_OK);
 }
 
 static uint64_t pause_timeouts(struct vmb_guest *guest, uint64_t now_ns, uint64_t earliest_ns)
@@ -66,6 +68,7 @@ static void pause_forget(struct vmb_guest *guest)
     vmbi_post_cancel(guest, &guest->pause_post);
     vmbi_post_cancel(guest, &guest->resume_post);
     guest->pause = PAUSE_NONE;
+    guest->pauses_owed = 0;
     pause_tell(guest, VMB_ERR_GONE);
 }
 

@@ -305,6 +305,7 @@ struct vmb_guest {
     void *move_context;
     struct vmb_post move_post;
     uint64_t pause_deadline_ns;
+    uint32_t pauses_owed; /* Posted and not answered, in time or not. */
     void (*pause_done)(void *context, vmb_status status);
     void *pause_context;
     struct vmb_post pause_post;

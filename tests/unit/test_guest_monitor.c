@@ -344,6 +344,45 @@ static void a_pause_that_is_not_confirmed_is_told(void **state)
     assert_int_equal(vmb_guest_continue(rig.guest), VMB_OK);
 }
 
+/* It names nothing: taken for the next one's, it would call a host paused that talks on. */
+static void the_late_answer_to_a_pause_is_not_that_of_the_next(void **state)
+{
+    (void)state;
+    assert_int_equal(vmb_guest_pause(rig.guest, told, NULL), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_PAUSE);
+    rig_pass(&rig, 11000000000u);
+    assert_int_equal(told_status, VMB_ERR_TIMEOUT);
+    assert_int_equal(vmb_guest_continue(rig.guest), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_RESUME);
+    assert_int_equal(vmb_guest_pause(rig.guest, told, NULL), VMB_OK);
+    (void)rig_next(&rig, VMB_MSG_PAUSE);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_PAUSE_RESPONSE});
+    assert_int_equal(told_count, 1);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_PAUSE_RESPONSE});
+    assert_int_equal(told_count, 2);
+    assert_int_equal(told_status, VMB_OK);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_PAUSE_RESPONSE}); /* Nobody's. */
+    assert_int_equal(told_count, 2);
+}
+
+static void the_late_answer_to_a_pause_is_not_that_of_one_not_asked_yet(void **state)
+{
+    (void)state;
+    assert_int_equal(vmb_guest_pause(rig.guest, told, NULL), VMB_OK);
+    rig_pass(&rig, 11000000000u);
+    assert_int_equal(vmb_guest_continue(rig.guest), VMB_OK);
+    rig_poll(&rig);
+    rig.post_result = VMB_ERR_RETRY;
+    assert_int_equal(vmb_guest_pause(rig.guest, told, NULL), VMB_OK);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_PAUSE_RESPONSE});
+    assert_int_equal(told_count, 1);
+    rig.post_result = VMB_OK;
+    rig_pass(&rig, 1000000u);
+    rig_say(&rig, &(struct vmb_message){.number = VMB_MSG_PAUSE_RESPONSE});
+    assert_int_equal(told_count, 2);
+    assert_int_equal(told_status, VMB_OK);
+}
+
 /* Ended before it has begun, the pause would be told to nobody, or its answer to the next one. */
 static void a_pause_is_told_before_it_can_be_ended(void **state)
 {
@@ -386,6 +425,8 @@ int main(void)
         TEST(a_pause_is_told_before_it_can_be_ended),
         TEST(unload_ends_a_pause),
         TEST(a_pause_that_is_not_confirmed_is_told),
+        TEST(the_late_answer_to_a_pause_is_not_that_of_the_next),
+        TEST(the_late_answer_to_a_pause_is_not_that_of_one_not_asked_yet),
     };
 
     return cmocka_run_group_tests_name("guest monitor", tests, NULL, NULL);
