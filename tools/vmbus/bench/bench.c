@@ -82,7 +82,7 @@ static json_t *bench_json_spread(const struct bench_spread *spread)
 static void bench_print_json(const struct bench *bench)
 {
     json_t *root = json_object(), *targets = json_array(), *figures = json_array();
-    json_t *notes = json_array(), *spreads = json_array();
+    json_t *notes = json_array(), *spreads = json_array(), *judged = json_array();
 
     for (uint32_t i = 0; i < bench->target_count; i++) {
         const struct bench_target *target = &bench->targets[i];
@@ -103,6 +103,13 @@ static void bench_print_json(const struct bench *bench)
     for (uint32_t i = 0; i < bench->note_count; i++) {
         json_array_append_new(notes, json_string(bench->notes[i]));
     }
+    for (uint32_t i = 0; i < bench->judged_count; i++) {
+        const struct bench_share *one = &bench->judged[i];
+
+        json_array_append_new(judged, json_pack("{s:s, s:I, s:I}", "name", one->name, "judged",
+                                                (json_int_t)one->judged, "left_out",
+                                                (json_int_t)one->left_out));
+    }
     for (uint32_t i = 0; i < bench->spread_count; i++) {
         json_array_append_new(spreads, bench_json_spread(&bench->spreads[i]));
     }
@@ -111,6 +118,7 @@ static void bench_print_json(const struct bench *bench)
     json_object_set_new(root, "targets", targets);
     json_object_set_new(root, "figures", figures);
     json_object_set_new(root, "histograms", spreads);
+    json_object_set_new(root, "judged", judged);
     json_object_set_new(root, "skipped", notes);
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     printf("\n");
@@ -136,6 +144,11 @@ static void bench_print_targets(const struct bench *bench)
         printf("  %-6s %-56s %s %8.2f  measured %8.2f, median %8.2f\n",
                target->met ? "met" : "MISSED", target->name,
                target->at_least ? ">=" : "<=", target->bound, target->measured, target->median);
+    }
+    for (uint32_t i = 0; i < bench->judged_count; i++) {
+        const struct bench_share *one = &bench->judged[i];
+
+        printf("  rounds of %s: %u, %u more left out\n", one->name, one->judged, one->left_out);
     }
     for (uint32_t i = 0; i < bench->note_count; i++) {
         printf("  skipped: %s\n", bench->notes[i]);

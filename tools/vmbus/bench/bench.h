@@ -65,6 +65,12 @@ void bench_distribution(struct bench *bench, const char *name,
 /* A part was not measured, and why: one sentence. */
 void bench_skipped(struct bench *bench, const char *what, const char *why);
 
+/*
+ * Of @what so many rounds are judged, and so many were left out since the machine was not as they
+ * want it, whatever they had measured. False: fewer are left than a target is judged by.
+ */
+bool bench_judged(struct bench *bench, const char *what, uint32_t judged, uint32_t left_out);
+
 /* What was to be delivered was not: the run has failed, whatever its numbers say. */
 void bench_wrong(struct bench *bench, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

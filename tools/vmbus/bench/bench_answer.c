@@ -4,7 +4,8 @@
  * guest's spins over its interrupt, so that what is measured is the way and no hypervisor.
  *
  * The floor is a line of flag passed to and fro. What the protocol wants besides is a flag that is
- * one of many in its word: set by a locked operation, taken by another.
+ * one of many in its word: set by a locked operation, taken by another; and what finds the handler
+ * from there has to call it.
  */
 #include "tools/vmbus/bench/bench.h"
 
@@ -16,20 +17,26 @@
 #include <vmbus/platform/atomic.h>
 
 #include "tools/vmbus/bench/bench_guest.h"
+#include "tools/vmbus/bench/bench_peers.h"
+#include "tools/vmbus/bench/bench_place.h"
 
-#define TRIPS   16u /* That one time is taken of: clocks are coarse. */
-#define BATCHES 128u
+#define TRIPS       16u /* That one time is taken of: clocks are coarse. */
+#define BATCHES     128u
+#define PATIENCE_NS UINT64_C(1500000000) /* For pairs of CPUs, times the rounds wanted. */
 
 enum kind {
-    FLAG, /* A word to and fro. */
-    SWAP, /* The least that the protocol allows: a bit set, a word swapped. */
-    FEW,  /* The library, one channel. */
-    MANY, /* The same, all relids mapped and open. */
+    FLAG,       /* A word to and fro. */
+    SWAP,       /* The least that the protocol allows: a bit set, a word swapped. */
+    FEW,        /* The library, one channel. */
+    MANY,       /* The same, all relids mapped and open. */
+    FLOOR_FEW,  /* Words looked at, swapped, handlers called from a dense table: nothing else. */
+    FLOOR_MANY, /* The same, all relids. */
     KINDS
 };
 
-static const char *const names[KINDS] = {"a flag to and fro", "a bit set and swapped",
-                                         "libvmbus, 1 channel", "libvmbus, 2047 channels"};
+static const char *const names[KINDS] = {"a flag to and fro",   "a bit set and swapped",
+                                         "libvmbus, 1 channel", "libvmbus, 2047 channels",
+                                         "floor, 1 channel",    "floor, 2047 channels"};
 
 /* Each on a line of its own. */
 struct answer {
@@ -38,20 +45,24 @@ struct answer {
     _Alignas(64) atomic_uint there;
     atomic_bool stop;
     enum kind kind;
-    struct vmb_guest_vp *vp;
+    const struct answer_guest *guest;
 };
 
 struct answer_guest {
     struct bench_guest *guest;
     struct vmb_guest_vp *vp;
+    uint64_t *flags;
     uint64_t *word; /* Of flags, of the highest relid. */
     uint64_t bit;
-    uint64_t *events; /* What its handler has counted. */
+    uint64_t *events;     /* What its handler has counted. */
+    struct peer_map *map; /* The floor's, of the same channels. */
 };
 
 static void *answer_vp(void *argument)
 {
     struct answer *self = argument;
+    struct vmb_guest_vp *handle = self->guest != NULL ? self->guest->vp : NULL;
+    struct peer_vp floor = {.flags = self->guest != NULL ? self->guest->flags : NULL};
     uint64_t trip = 1;
 
     bench_pin(1);
@@ -69,8 +80,12 @@ static void *answer_vp(void *argument)
                 __atomic_store_n(&self->events, trip++, __ATOMIC_RELEASE);
             }
             break;
+        case FLOOR_FEW:
+        case FLOOR_MANY:
+            peer_floor_scan(self->guest->map, &floor);
+            break;
         default:
-            (void)vmb_guest_vp_on_interrupt(self->vp);
+            (void)vmb_guest_vp_on_interrupt(handle);
             break;
         }
     }
@@ -95,7 +110,7 @@ static double answer_round(struct answer *self, enum kind kind, const struct ans
 
     self->flag = self->events = 0;
     self->kind = kind;
-    self->vp = guest != NULL ? guest->vp : NULL;
+    self->guest = guest;
     atomic_store(&self->there, 0);
     atomic_store(&self->stop, false);
     if (pthread_create(&thread, NULL, answer_vp, self) != 0) {
@@ -131,18 +146,103 @@ static void answer_guest_new(struct answer_guest *self, uint32_t channels)
 {
     self->guest = bench_guest_new(1, channels, VMB_NOTIFY_DIRECT);
     self->vp = vmb_guest_vp_handle(bench_guest_library(self->guest), 0);
-    self->word = bench_guest_flags(self->guest, 0) + channels / 64;
+    self->map = peer_map_new(1, channels, self->guest, false);
+    self->flags = bench_guest_flags(self->guest, 0);
+    self->word = self->flags + channels / 64;
     self->bit = UINT64_C(1) << channels % 64;
     self->events = &bench_guest_device(self->guest, channels)->events;
 }
 
+static void answer_guest_free(struct answer_guest *self)
+{
+    peer_map_free(self->map);
+    bench_guest_free(self->guest);
+}
+
+/* All rounds of one kind of pair. */
+struct answer_times {
+    struct bench_series series[KINDS];
+    struct place_count count;
+};
+
+static const struct answer_guest *answer_guest_of(enum kind kind, const struct answer_guest *few,
+                                                  const struct answer_guest *many)
+{
+    if (kind == FLAG || kind == SWAP) {
+        return NULL;
+    }
+    return kind == FEW || kind == FLOOR_FEW ? few : many;
+}
+
+/* A round. It counts if the pair stays as it was. */
+static void answer_place(struct answer_times *times, enum place place, uint32_t round,
+                         const struct answer_guest *few, const struct answer_guest *many)
+{
+    static struct answer self;
+    double ns[KINDS], line;
+
+    if (!place_take(place)) {
+        return;
+    }
+    for (uint32_t i = 0; i < KINDS; i++) {
+        enum kind kind = (enum kind)((i + round) % KINDS);
+
+        ns[kind] = answer_round(&self, kind, answer_guest_of(kind, few, many));
+        if (!place_holds(place, &line)) {
+            times->count.left_out++;
+            return;
+        }
+    }
+    times->count.judged++;
+    for (uint32_t kind = 0; kind < KINDS; kind++) {
+        bench_add(&times->series[kind], ns[kind]);
+    }
+}
+
+static void answer_report(struct bench *bench, const struct answer_times *times, enum place place)
+{
+    static const struct {
+        enum kind above, below;
+        const char *words;
+        double most; /* 0: no target. */
+    } ratios[] = {
+        {SWAP, FLAG, "a bit set and swapped, of a flag to and fro", 0},
+        {FEW, FLAG, "1 channel, of a flag to and fro", 1.15},
+        {MANY, FLAG, "2047 channels, of a flag to and fro", 1.15},
+        {FLOOR_FEW, FLAG, "floor, 1 channel, of a flag to and fro", 0},
+        {FLOOR_MANY, FLAG, "floor, 2047 channels, of a flag to and fro", 0},
+        {FEW, FLOOR_FEW, "1 channel, of the floor", 0},
+        {MANY, FLOOR_MANY, "2047 channels, of the floor", 0},
+    };
+    bool judged = place_report(bench, "answer", place, &times->count);
+    char name[96];
+
+    if (times->count.judged == 0) {
+        return;
+    }
+    for (uint32_t kind = 0; kind < KINDS; kind++) {
+        snprintf(name, sizeof(name), "answer, %s: %s", place_names[place], names[kind]);
+        bench_figure(bench, name, "ns", &times->series[kind]);
+    }
+    for (uint32_t i = 0; i < sizeof(ratios) / sizeof(ratios[0]); i++) {
+        struct bench_series ratio =
+            bench_ratio(&times->series[ratios[i].above], &times->series[ratios[i].below]);
+
+        snprintf(name, sizeof(name), "answer, %s: %s", place_names[place], ratios[i].words);
+        if (judged && ratios[i].most > 0) {
+            bench_at_most(bench, name, &ratio, ratios[i].most);
+        } else {
+            bench_figure(bench, name, "times", &ratio);
+        }
+    }
+}
+
 bool bench_answer(struct bench *bench)
 {
-    static struct bench_series series[KINDS];
-    static struct answer self;
+    static struct answer_times times[PLACES];
     struct answer_guest few, many;
-    struct bench_series ratio;
-    char name[96];
+    uint32_t wanted = bench_rounds(bench), round = 0;
+    uint64_t end = bench_now_ns() + PATIENCE_NS * wanted;
 
     if (bench_cpu_count() < 2) {
         bench_skipped(bench, "answer", "it needs two CPUs");
@@ -150,33 +250,23 @@ bool bench_answer(struct bench *bench)
     }
     answer_guest_new(&few, 1);
     answer_guest_new(&many, VMB_RELID_COUNT - 1);
-    for (uint32_t round = 0; round < bench_rounds(bench); round++) {
-        for (uint32_t i = 0; i < KINDS; i++) {
-            enum kind kind = (enum kind)((i + round) % KINDS);
-
-            bench_progress(bench, "answer: round %u of %u, %s", round + 1, bench_rounds(bench),
-                           names[kind]);
-            bench_add(&series[kind], answer_round(&self, kind,
-                                                  kind == FEW    ? &few
-                                                  : kind == MANY ? &many
-                                                                 : NULL));
+    do {
+        bench_progress(bench, "answer: round %u, %u near and %u far of %u", round + 1,
+                       times[PLACE_NEAR].count.judged, times[PLACE_FAR].count.judged, wanted);
+        place_scan();
+        for (uint32_t place = 0; place < PLACES; place++) {
+            if (times[place].count.judged < wanted) {
+                answer_place(&times[place], (enum place)place, round, &few, &many);
+            }
         }
+        round++;
+    } while (bench_now_ns() < end &&
+             (times[PLACE_NEAR].count.judged < wanted || times[PLACE_FAR].count.judged < wanted));
+    place_forget();
+    for (uint32_t place = 0; place < PLACES; place++) {
+        answer_report(bench, &times[place], (enum place)place);
     }
-    for (uint32_t kind = 0; kind < KINDS; kind++) {
-        snprintf(name, sizeof(name), "answer: %s", names[kind]);
-        bench_figure(bench, name, "ns", &series[kind]);
-    }
-    ratio = bench_ratio(&series[SWAP], &series[FLAG]);
-    bench_figure(bench, "answer: a bit set and swapped, of a flag to and fro", "times", &ratio);
-    ratio = bench_ratio(&series[FEW], &series[FLAG]);
-    bench_at_most(bench, "answer: 1 channel, of a flag to and fro", &ratio, 1.15);
-    ratio = bench_ratio(&series[MANY], &series[FLAG]);
-    bench_at_most(bench, "answer: 2047 channels, of a flag to and fro", &ratio, 1.15);
-    ratio = bench_ratio(&series[FEW], &series[SWAP]);
-    bench_figure(bench, "answer: 1 channel, of a bit set and swapped", "times", &ratio);
-    ratio = bench_ratio(&series[MANY], &series[SWAP]);
-    bench_figure(bench, "answer: 2047 channels, of a bit set and swapped", "times", &ratio);
-    bench_guest_free(few.guest);
-    bench_guest_free(many.guest);
+    answer_guest_free(&few);
+    answer_guest_free(&many);
     return true;
 }

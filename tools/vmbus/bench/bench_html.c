@@ -55,6 +55,12 @@ static void html_targets(FILE *out, const struct bench *bench)
                 target->met ? "met" : "<b>missed</b>");
     }
     fprintf(out, "</table>\n");
+    for (uint32_t i = 0; i < bench->judged_count; i++) {
+        const struct bench_share *one = &bench->judged[i];
+
+        fprintf(out, "<p>Rounds of %s: %u, %u more left out</p>\n", one->name, one->judged,
+                one->left_out);
+    }
     for (uint32_t i = 0; i < bench->note_count; i++) {
         fprintf(out, "<p>Skipped: %s</p>\n", bench->notes[i]);
     }

@@ -4,44 +4,151 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/vmbus/bench/bench.h"
 
-#define CPUS  6u   /* Pairs among more are not looked at. */
-#define TRIPS 200u /* Of a line, */
-#define TRIES 4u   /* so many times: the best counts. */
+#define CPUS   6u   /* Pairs among more are not looked at. */
+#define TRIPS  100u /* Of a line, */
+#define TRIES  4u   /* so many times: the best counts. */
+#define SLICES 31u  /* Of computing, alone and both. */
+#define STEPS  1500u
 
-const char *const place_names[PLACES] = {"near", "far"};
-
-/* The least of this run: what is near is told by it. */
+/* The least of this run between two cores: what is near is told by it. */
 static double place_least;
 
-/* Two lines, on two pages. */
+/* What the other CPU is to do between two trips. */
+enum {
+    LEAVE,
+    REST,
+    COMPUTE
+};
+
+/* Each on a page of its own. */
 struct place_lines {
     _Alignas(4096) uint32_t there;
     _Alignas(4096) uint32_t back;
+    _Alignas(4096) uint32_t wanted; /* Counts; one of the above by its last two bits. */
+    _Alignas(4096) uint32_t done;   /* The last that was begun with. */
 };
 
-static void place_answer(struct place_lines *lines)
+/* As many additions as the core takes at once: two threads that share it get half each. */
+static void place_compute(void)
 {
-    for (uint32_t trip = 1; trip <= TRIES * TRIPS; trip++) {
+    uint64_t a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;
+
+    for (uint32_t i = 0; i < STEPS; i++) {
+        a += i;
+        b ^= i;
+        c += i;
+        d ^= i;
+        e += i;
+        f ^= i;
+        __asm__ __volatile__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f));
+    }
+}
+
+/* Leaves the core to its other thread, if there is one: each division waits for the one before. A
+ * loop of pauses takes half of it. */
+static void place_rest(void)
+{
+    uint64_t last = UINT64_MAX;
+
+    for (uint32_t i = 0; i < 8; i++) {
+        last = UINT64_MAX / (last | 1);
+        __asm__ __volatile__("" : "+r"(last));
+    }
+}
+
+/* The line, so many times, where so many have been. */
+static void place_return(struct place_lines *lines, uint32_t been)
+{
+    for (uint32_t trip = been + 1; trip <= been + TRIES * TRIPS; trip++) {
         while (__atomic_load_n(&lines->there, __ATOMIC_ACQUIRE) != trip) {
         }
         __atomic_store_n(&lines->back, trip, __ATOMIC_RELEASE);
     }
+}
+
+static void place_answer(struct place_lines *lines)
+{
+    uint32_t wanted, done = 0;
+
+    place_return(lines, 0);
+    while ((wanted = __atomic_load_n(&lines->wanted, __ATOMIC_ACQUIRE)) % 4 != LEAVE ||
+           wanted == 0) {
+        if (wanted != done) {
+            __atomic_store_n(&lines->done, wanted, __ATOMIC_RELEASE);
+            done = wanted;
+        }
+        if (wanted % 4 == COMPUTE) {
+            place_compute();
+        } else {
+            place_rest();
+        }
+    }
+    place_return(lines, TRIES * TRIPS);
     _exit(0);
 }
 
-/* ns of a line there and back, between what bench_pin() takes for 0 and 1. */
-static double place_measure(void)
+static double place_line(struct place_lines *lines)
+{
+    double best = 1e9, ns;
+    uint32_t trip = lines->there;
+    uint64_t started;
+
+    for (uint32_t i = 0; i < TRIES; i++) {
+        started = bench_now_ns();
+        for (uint32_t end = trip + TRIPS; trip < end;) {
+            __atomic_store_n(&lines->there, ++trip, __ATOMIC_RELEASE);
+            while (__atomic_load_n(&lines->back, __ATOMIC_ACQUIRE) != trip) {
+            }
+        }
+        ns = (double)(bench_now_ns() - started) / TRIPS;
+        best = ns < best ? ns : best;
+    }
+    return best;
+}
+
+/* ns of a slice of ours while the other CPU does what is wanted. */
+static double place_slice(struct place_lines *lines, uint32_t wanted)
+{
+    uint64_t started;
+
+    __atomic_store_n(&lines->wanted, wanted, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&lines->done, __ATOMIC_ACQUIRE) != wanted) {
+    }
+    place_compute(); /* What waiting has left behind in the core is gone then. */
+    started = bench_now_ns();
+    place_compute();
+    return (double)(bench_now_ns() - started);
+}
+
+static struct place_look place_look_through(struct place_lines *lines)
+{
+    double alone[SLICES], both[SLICES];
+    struct place_look look;
+
+    bench_pin(0);
+    look.line_ns = place_line(lines);
+    for (uint32_t i = 0; i < SLICES; i++) {
+        alone[i] = place_slice(lines, (2 * i + 1) * 4 + REST);
+        both[i] = place_slice(lines, (2 * i + 2) * 4 + COMPUTE);
+    }
+    __atomic_store_n(&lines->wanted, (2 * SLICES + 1) * 4 + LEAVE, __ATOMIC_RELEASE);
+    look.again_ns = place_line(lines);
+    look.slowed = place_slowed(alone, both, SLICES);
+    return look;
+}
+
+/* Look at what bench_pin() takes for 0 and 1. */
+static struct place_look place_measure(void)
 {
     struct place_lines *lines = bench_shared(sizeof(*lines));
-    double best = 1e9, ns;
-    uint64_t started;
-    uint32_t trip = 0;
+    struct place_look look;
     pid_t child;
 
     fflush(stdout);
@@ -55,61 +162,102 @@ static double place_measure(void)
         perror("vmbus bench: fork");
         exit(3);
     }
-    bench_pin(0);
-    for (uint32_t i = 0; i < TRIES; i++) {
-        started = bench_now_ns();
-        for (uint32_t end = trip + TRIPS; trip < end;) {
-            __atomic_store_n(&lines->there, ++trip, __ATOMIC_RELEASE);
-            while (__atomic_load_n(&lines->back, __ATOMIC_ACQUIRE) != trip) {
-            }
-        }
-        ns = (double)(bench_now_ns() - started) / TRIPS;
-        best = ns < best ? ns : best;
-    }
+    look = place_look_through(lines);
     (void)waitpid(child, NULL, 0);
     bench_shared_free(lines, sizeof(*lines));
-    if (place_least == 0 || best < place_least) {
-        place_least = best;
+    if (place_class(&look, place_least) < PLACE_SIBLINGS &&
+        (place_least == 0 || look.line_ns < place_least)) {
+        place_least = look.line_ns;
     }
-    return best;
+    return look;
 }
 
-static bool place_is(enum place place, double ns)
+/* The nearest pair of each kind, or the farthest, when all were last looked at; 0 ns: none. */
+static struct {
+    uint32_t pair[2];
+    double line_ns;
+} place_found[PLACES];
+
+void place_scan(void)
 {
-    return (ns < 3 * place_least) == (place == PLACE_NEAR);
+    uint32_t cpus = bench_cpu_count() < CPUS ? bench_cpu_count() : CPUS;
+
+    memset(place_found, 0, sizeof(place_found));
+    for (uint32_t one = 0; one < cpus; one++) {
+        for (uint32_t other = one + 1; other < cpus; other++) {
+            struct place_look look;
+            enum place place;
+            double best;
+
+            bench_use_pair(one, other);
+            look = place_measure();
+            place = place_class(&look, place_least);
+            best = place == PLACES ? 0 : place_found[place].line_ns;
+            if (place != PLACES && (best == 0 || (place == PLACE_FAR) == (look.line_ns > best))) {
+                place_found[place].line_ns = look.line_ns;
+                place_found[place].pair[0] = one;
+                place_found[place].pair[1] = other;
+            }
+        }
+    }
+    place_forget();
 }
 
 bool place_take(enum place place)
 {
-    uint32_t cpus = bench_cpu_count() < CPUS ? bench_cpu_count() : CPUS, pair[2] = {0, 1};
-    double found = 0, ns;
+    double ns;
 
-    for (uint32_t one = 0; one < cpus; one++) {
-        for (uint32_t other = one + 1; other < cpus; other++) {
-            bench_use_pair(one, other);
-            ns = place_measure();
-            if (found == 0 || (place == PLACE_NEAR ? ns < found : ns > found)) {
-                found = ns;
-                pair[0] = one;
-                pair[1] = other;
-            }
-        }
-    }
-    if (found == 0 || !place_is(place, found)) {
-        place_forget();
+    if (place_found[place].line_ns == 0) {
         return false;
     }
-    bench_use_pair(pair[0], pair[1]);
-    return true;
+    bench_use_pair(place_found[place].pair[0], place_found[place].pair[1]);
+    return place_holds(place, &ns);
 }
 
 bool place_holds(enum place place, double *out_ns)
 {
-    *out_ns = place_measure();
-    return place_is(place, *out_ns);
+    struct place_look look = place_measure();
+
+    *out_ns = look.line_ns;
+    return place_class(&look, place_least) == place;
+}
+
+bool place_apart(uint32_t cpus)
+{
+    bool apart = true;
+
+    for (uint32_t one = 0; apart && one < cpus; one++) {
+        for (uint32_t other = one + 1; apart && other < cpus; other++) {
+            struct place_look look;
+
+            bench_use_pair(one, other);
+            look = place_measure();
+            apart = place_class(&look, place_least) < PLACE_SIBLINGS;
+        }
+    }
+    place_forget();
+    return apart;
 }
 
 void place_forget(void)
 {
     bench_use_pair(0, 1);
+    bench_pin(0);
+}
+
+bool place_report(struct bench *bench, const char *what, enum place place,
+                  const struct place_count *count)
+{
+    char name[64], why[128];
+    bool enough;
+
+    snprintf(name, sizeof(name), "%s, %s", what, place_names[place]);
+    enough = bench_judged(bench, name, count->judged, count->left_out);
+    if (!enough && place != PLACE_SIBLINGS) {
+        snprintf(why, sizeof(why),
+                 "no target is judged, two CPUs were of that kind in %u of %u rounds",
+                 count->judged, bench_rounds(bench));
+        bench_skipped(bench, name, why);
+    }
+    return enough && place != PLACE_SIBLINGS;
 }

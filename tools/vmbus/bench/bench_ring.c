@@ -8,10 +8,13 @@
 #include "tools/vmbus/bench/bench_place.h"
 #include "tools/vmbus/bench/bench_stream.h"
 
-#define SIZES      7u
-#define CHECKED    2000u /* Packets of the pass in which every byte is looked at. */
-#define TRIES      6u    /* The best of them counts: others use the machine too. */
-#define RING_BYTES 262144u
+#define SIZES       7u
+#define CHECKED     2000u /* Packets of the pass in which every byte is looked at. */
+#define TRIES       6u    /* The best of them counts: others use the machine too. */
+#define RING_BYTES  262144u
+#define GROW_ROUNDS 5u
+#define GROW_TRIES  10u
+#define PATIENCE_NS UINT64_C(1500000000) /* For pairs of CPUs, times the rounds wanted. */
 
 static const uint32_t sizes[SIZES] = {16, 64, 256, 1504, 4096, 16384, 65000};
 
@@ -74,61 +77,97 @@ struct ring_times {
     struct bench_series stream[PLACES][TRANSPORTS];
     struct bench_series line[PLACES]; /* There and back, after each round. */
     struct bench_series same[TRANSPORTS];
+    struct place_count count[PLACES];
 };
 
-/* A round on a pair of CPUs. It counts if the pair is then as it was. */
-static bool ring_place(struct ring_times *times, enum place place, uint32_t bytes, uint32_t round,
+/*
+ * A round on a pair of CPUs. It counts if the pair was of that kind before it, behind each ring and
+ * at the end, whatever the rings took.
+ */
+static void ring_place(struct ring_times *times, enum place place, uint32_t bytes, uint32_t round,
                        const bool *there)
 {
     double stream[TRANSPORTS], line;
 
     if (!place_take(place)) {
-        return false;
+        return;
     }
     for (uint32_t i = 0; i < TRANSPORTS; i++) {
         uint32_t kind = (i + round) % TRANSPORTS;
 
         stream[kind] = there[kind] ? ring_stream(&transport_kinds[kind], bytes) : 0;
+        if (!place_holds(place, &line)) {
+            times->count[place].left_out++;
+            return;
+        }
     }
-    if (!place_holds(place, &line)) {
-        return false;
-    }
+    times->count[place].judged++;
     bench_add(&times->line[place], line);
     for (uint32_t kind = 0; kind < TRANSPORTS; kind++) {
         if (there[kind]) {
             bench_add(&times->stream[place][kind], stream[kind]);
         }
     }
-    return true;
 }
 
+/* Both ends on one CPU. */
+static void ring_alone(struct ring_times *times, uint32_t bytes, uint32_t round, const bool *there)
+{
+    uint64_t count = (uint64_t)(500000.0 / (50 + bytes / 20.0)) + 64;
+
+    place_forget();
+    bench_pin(0);
+    for (uint32_t i = 0; i < TRANSPORTS; i++) {
+        uint32_t kind = (i + round) % TRANSPORTS;
+
+        if (there[kind]) {
+            bench_add(&times->same[kind], ring_same_core(&transport_kinds[kind], bytes, count));
+        }
+    }
+}
+
+/*
+ * Until each kind of pair has its rounds, but for siblings, which are taken as they come; or until
+ * the time is over that one waits for what the machine does not give.
+ */
 static void ring_size(struct bench *bench, uint32_t size, struct ring_times *times,
                       const bool *there)
 {
-    uint64_t count = (uint64_t)(500000.0 / (50 + sizes[size] / 20.0)) + 64;
+    uint32_t wanted = bench_rounds(bench), round = 0;
+    uint64_t end = bench_now_ns() + PATIENCE_NS * wanted;
 
-    for (uint32_t round = 0; round < bench_rounds(bench); round++) {
-        bench_progress(bench, "ring: %u bytes, round %u of %u", sizes[size], round + 1,
-                       bench_rounds(bench));
+    while (round < wanted || (bench_now_ns() < end && (times->count[PLACE_NEAR].judged < wanted ||
+                                                       times->count[PLACE_FAR].judged < wanted))) {
+        bench_progress(bench, "ring: %u bytes, round %u, %u near and %u far of %u", sizes[size],
+                       round + 1, times->count[PLACE_NEAR].judged, times->count[PLACE_FAR].judged,
+                       wanted);
+        place_scan();
         for (uint32_t place = 0; place < PLACES; place++) {
-            for (uint32_t i = 0;
-                 i < 3 && !ring_place(times, (enum place)place, sizes[size], round, there); i++) {
+            if (times->count[place].judged < wanted) {
+                ring_place(times, (enum place)place, sizes[size], round, there);
             }
         }
-        for (uint32_t i = 0; i < TRANSPORTS; i++) {
-            uint32_t kind = (i + round) % TRANSPORTS;
-
-            if (there[kind]) {
-                bench_add(&times->same[kind],
-                          ring_same_core(&transport_kinds[kind], sizes[size], count));
-            }
+        if (round < wanted) {
+            ring_alone(times, sizes[size], round, there);
         }
+        round++;
     }
     place_forget();
 }
 
+/* A ratio, and its target if enough rounds are there to judge it by. */
+static void ring_ratio(struct bench *bench, const char *name, const struct bench_series *ratio,
+                       double at_least, bool judged)
+{
+    if (judged) {
+        bench_at_least(bench, name, ratio, at_least);
+    } else {
+        bench_figure(bench, name, "times", ratio);
+    }
+}
+
 static void ring_targets(struct bench *bench, uint32_t size, const struct ring_times *times,
-                         enum place place, const bool *there)
+                         enum place place, const bool *there, bool judged)
 {
     const struct bench_series *stream = times->stream[place];
     const struct bench_series *ours = &stream[TRANSPORT_OURS_BATCH];
@@ -139,17 +178,21 @@ static void ring_targets(struct bench *bench, uint32_t size, const struct ring_t
     if (there[TRANSPORT_DPDK]) {
         ratio = bench_ratio(&stream[TRANSPORT_DPDK], ours);
         snprintf(what, sizeof(what), "%s: times DPDK", name);
-        bench_at_least(bench, what, &ratio, sizes[size] <= 64 ? 9.0 : 1.3);
+        ring_ratio(bench, what, &ratio, sizes[size] <= 64 ? 9.0 : 1.3, judged);
         if (sizes[size] >= 256) {
             ratio = bench_ratio(&stream[TRANSPORT_DPDK], &stream[TRANSPORT_OURS_VIEW]);
             snprintf(what, sizeof(what), "%s, in place: times DPDK", name);
-            bench_at_least(bench, what, &ratio, 2.0);
+            ring_ratio(bench, what, &ratio, 2.0, judged);
         }
     }
     if (there[TRANSPORT_CK] && sizes[size] <= 64) {
         ratio = bench_ratio(ours, &stream[TRANSPORT_CK]);
         snprintf(what, sizeof(what), "%s: of Concurrency Kit's pointers", name);
-        bench_at_most(bench, what, &ratio, 1.7);
+        if (judged) {
+            bench_at_most(bench, what, &ratio, 1.7);
+        } else {
+            bench_figure(bench, what, "times", &ratio);
+        }
     }
     ratio = bench_ratio(&stream[TRANSPORT_ENDPOINT], &stream[TRANSPORT_ENDPOINT_BURST]);
     snprintf(what, sizeof(what), "%s: bursts of endpoints, times one by one", name);
@@ -187,10 +230,11 @@ static void ring_figures(struct bench *bench, uint32_t size, const struct ring_t
                          enum place place, const bool *there)
 {
     char name[96], plot[96];
+    bool judged;
 
-    if (times->line[place].count < 5) {
-        bench_skipped(bench, place == PLACE_NEAR ? "ring, near" : "ring, far",
-                      "no pair of CPUs was of that kind for long enough");
+    snprintf(name, sizeof(name), "ring stream, %u bytes", sizes[size]);
+    judged = place_report(bench, name, place, &times->count[place]);
+    if (times->count[place].judged == 0) {
         return;
     }
     snprintf(name, sizeof(name), "ring stream, %u bytes, %s: a line there and back", sizes[size],
@@ -203,11 +247,13 @@ static void ring_figures(struct bench *bench, uint32_t size, const struct ring_t
             snprintf(name, sizeof(name), "ring stream, %u bytes, %s: %s", sizes[size],
                      place_names[place], transport_kinds[kind].name);
             bench_figure(bench, name, "ns/packet", &times->stream[place][kind]);
-            bench_point(bench, plot, "bytes|ns a packet", transport_kinds[kind].name, sizes[size],
-                        bench_median(&times->stream[place][kind]));
+            if (place != PLACE_SIBLINGS) {
+                bench_point(bench, plot, "bytes|ns a packet", transport_kinds[kind].name,
+                            sizes[size], bench_median(&times->stream[place][kind]));
+            }
         }
     }
-    ring_targets(bench, size, times, place, there);
+    ring_targets(bench, size, times, place, there, judged);
 }
 
 static void ring_sizes(struct bench *bench, const bool *there)
@@ -236,20 +282,28 @@ static void ring_sizes(struct bench *bench, const bool *there)
     }
 }
 
-/* One point of a curve: the median of the rounds. */
+/* One point of a curve: the median of the rounds in which the pair was near, before and after. */
 static void ring_grow(struct bench *bench, const char *plot, const char *axes, uint32_t kind,
                       uint32_t bytes, double x)
 {
     struct bench_series series = {.count = 0};
     char curve[96];
 
-    for (uint32_t round = 0; round < 5; round++) {
-        (void)place_take(PLACE_NEAR);
-        bench_add(&series, ring_stream(&transport_kinds[kind], bytes));
+    for (uint32_t round = 0; round < GROW_TRIES && series.count < GROW_ROUNDS; round++) {
+        place_scan();
+        if (place_take(PLACE_NEAR)) {
+            double ns = ring_stream(&transport_kinds[kind], bytes), line;
+
+            if (place_holds(PLACE_NEAR, &line)) {
+                bench_add(&series, ns);
+            }
+        }
     }
     place_forget();
-    snprintf(curve, sizeof(curve), "%s, %u bytes", transport_kinds[kind].name, bytes);
-    bench_point(bench, plot, axes, curve, x, bench_median(&series));
+    if (series.count != 0) {
+        snprintf(curve, sizeof(curve), "%s, %u bytes", transport_kinds[kind].name, bytes);
+        bench_point(bench, plot, axes, curve, x, bench_median(&series));
+    }
 }
 
 /* Against packets in a batch, and against the ring's size. */

@@ -128,6 +128,19 @@ void bench_skipped(struct bench *bench, const char *what, const char *why)
     }
 }
 
+bool bench_judged(struct bench *bench, const char *what, uint32_t judged, uint32_t left_out)
+{
+    struct bench_share *rounds = &bench->judged[bench->judged_count];
+
+    if (bench->judged_count < BENCH_JUDGED) {
+        bench->judged_count++;
+        snprintf(rounds->name, sizeof(rounds->name), "%s", what);
+        rounds->judged = judged;
+        rounds->left_out = left_out;
+    }
+    return judged >= bench->rounds;
+}
+
 void bench_wrong(struct bench *bench, const char *format, ...)
 {
     va_list arguments;

@@ -11,8 +11,9 @@
 #define BENCH_PLOTS   24u
 #define BENCH_CURVES  10u
 #define BENCH_POINTS  32u
-#define BENCH_NOTES   16u
-#define BENCH_SPREADS 16u
+#define BENCH_NOTES   48u
+#define BENCH_SPREADS 24u
+#define BENCH_JUDGED  48u
 
 struct bench_row {
     char name[BENCH_NAME];
@@ -45,6 +46,11 @@ struct bench_spread {
     struct bench_histogram histogram;
 };
 
+struct bench_share {
+    char name[BENCH_NAME];
+    uint32_t judged, left_out;
+};
+
 struct bench {
     uint32_t rounds;
     bool json;
@@ -59,6 +65,8 @@ struct bench {
     uint32_t plot_count;
     char notes[BENCH_NOTES][2 * BENCH_NAME];
     uint32_t note_count;
+    struct bench_share judged[BENCH_JUDGED];
+    uint32_t judged_count;
     struct bench_spread spreads[BENCH_SPREADS];
     uint32_t spread_count;
 };
