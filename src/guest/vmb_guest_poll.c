@@ -158,9 +158,8 @@ static bool poll_slots(struct vmb_guest *guest)
         return false;
     }
     for (vp = 0; vp < guest->options.vp_count; vp++) {
-        /* Relaxed: the control plane itself has set it. */
-        void *slot = vmb_atomic_load(&guest->vps[vp].slot, VMB_RELAXED);
-        /* Relaxed: it was stored before the other. */
+        void *slot = guest->vps[vp].polled_slot;
+        /* Relaxed: the control plane itself has set it, as the other. */
         void *second = vmb_atomic_load(&guest->vps[vp].paravisor_slot, VMB_RELAXED);
 
         more = poll_slot(guest, vp, slot, false, &budget) || more;

@@ -196,6 +196,8 @@ struct vmb_guest_vp {
     /* Of the second SynIC, as above; NULL where there is none. */
     vmb_atomic_ptr paravisor_flags;
     vmb_atomic_ptr paravisor_slot;
+    /* control: `slot` again. Whoever looks for messages leaves alone what interrupts write. */
+    void *polled_slot;
     /* vp: the same, but seldom. */
     vmb_atomic_word coalesced;
     vmb_atomic_word stray_unmapped;

@@ -64,8 +64,8 @@ vmb_status vmb_guest_vp_start(struct vmb_guest *guest, uint32_t vp_index,
     }
     vp = &guest->vps[vp_index];
     vp->service = VP_IN;
-    vmb_atomic_store(&vp->slot, (void *)vmb_hv_slot(message_page, guest->options.sint),
-                     VMB_RELAXED);
+    vp->polled_slot = (void *)vmb_hv_slot(message_page, guest->options.sint);
+    vmb_atomic_store(&vp->slot, vp->polled_slot, VMB_RELAXED);
     /*
      * Last, with the acquire in vmb_guest_vp_on_interrupt(): whoever sees it sees the slot, and
      * both pages as they were cleared. The control plane, who alone looks at slots besides, is us.
@@ -318,6 +318,7 @@ vmb_status vmb_guest_vp_stopped(struct vmb_guest *guest, uint32_t vp_index)
     }
     /* Relaxed: nobody looks but us until the VP starts again. */
     vmb_atomic_store(&vp->flags, (void *)NULL, VMB_RELAXED);
+    vp->polled_slot = NULL;
     vmb_atomic_store(&vp->slot, (void *)NULL, VMB_RELAXED);
     vmb_atomic_store(&vp->paravisor_flags, (void *)NULL, VMB_RELAXED);
     vmb_atomic_store(&vp->paravisor_slot, (void *)NULL, VMB_RELAXED);
