@@ -150,6 +150,27 @@ static void a_flag_is_found_wherever_the_scan_ends(void **state)
     }
 }
 
+/* Two words of 32 flags, as near and as far as can be. */
+static void a_flag_is_found_however_far_behind_another(void **state)
+{
+    uint8_t *flags = vmb_hv_event_flags(rig.event_pages + VMB_PAGE_BYTES, 2);
+    uint32_t first, second;
+    uint64_t events = 0;
+
+    (void)state;
+    rig_offer(&rig, 2047);
+    for (first = 0; first < 64; first++) {
+        for (second = first + 1; second < 64; second++) {
+            flags[first * 4 + 3] = 1;
+            flags[second * 4] = 1;
+            (void)vmb_guest_on_interrupt(rig.guest, 1);
+            events += 2;
+            assert_int_equal(vp_counters(1).events, events);
+        }
+    }
+    assert_memory_equal(flags, (const uint8_t[256]){0}, 256);
+}
+
 static void deferred_handlers_run_when_the_port_says(void **state)
 {
     (void)state;
@@ -167,6 +188,28 @@ static void deferred_handlers_run_when_the_port_says(void **state)
     assert_int_equal(rig_event(&rig, 2, 2), VMB_GUEST_WORK_RUN); /* And again, on any VP. */
     assert_false(vmb_guest_run(rig.guest, 2, 100));
     assert_int_equal(rig.event_count, 2);
+}
+
+static void events_of_one_word_are_counted_as_what_they_are(void **state)
+{
+    uint8_t *flags = vmb_hv_event_flags(rig.event_pages + VMB_PAGE_BYTES, 2);
+    uint32_t relid;
+
+    (void)state;
+    (void)open_quiet(1, VMB_NOTIFY_DIRECT);
+    for (relid = 2; relid <= 4; relid++) {
+        (void)open_quiet(relid, VMB_NOTIFY_DEFERRED);
+    }
+    assert_int_equal(rig_event(&rig, 1, 3), VMB_GUEST_WORK_RUN);
+    flags[0] = 0x3E; /* The direct one, three deferred ones of which one is due, and nobody's. */
+    assert_int_equal(vmb_guest_on_interrupt(rig.guest, 1), VMB_GUEST_WORK_RUN);
+    assert_int_equal(vp_counters(1).events, 6);
+    assert_int_equal(vp_counters(1).started, 4);
+    assert_int_equal(vp_counters(1).coalesced, 1);
+    assert_int_equal(vp_counters(1).stray_unmapped, 1);
+    assert_int_equal(rig.event_count, 1);
+    assert_false(vmb_guest_run(rig.guest, 1, 100));
+    assert_int_equal(rig.event_count, 4);
 }
 
 static void event_on_another_vp(struct rig *self)
@@ -343,6 +386,48 @@ static void run_keeps_its_budget_and_every_channel_gets_its_turn(void **state)
     assert_int_equal(rig.event_count, 59);
 }
 
+static void a_run_goes_round_from_where_the_last_one_stopped(void **state)
+{
+    struct vmb_channel *channels[20];
+    uint32_t budget, each;
+    uintptr_t runs;
+
+    (void)state;
+    for (each = 0; each < 20; each++) {
+        rig_offer(&rig, 100 + each * 100);
+        channels[each] = open_quiet(100 + each * 100, VMB_NOTIFY_DEFERRED);
+    }
+    for (budget = 1; budget < 20; budget++) {
+        rig.guest->vps[2].run_word = 0;
+        rig.event_count = 0;
+        for (each = 0; each < 20; each++) {
+            (void)rig_event(&rig, 2, 100 + each * 100);
+        }
+        assert_true(vmb_guest_run(rig.guest, 2, budget));
+        assert_int_equal(rig.event_count, budget);
+        for (each = 0; each < 20; each++) { /* Those that have run are due again. */
+            (void)rig_event(&rig, 2, 100 + each * 100);
+        }
+        runs = vmbi_channel_runs(channels[budget]);
+        assert_true(vmb_guest_run(rig.guest, 2, 1));
+        assert_int_equal(vmbi_channel_runs(channels[budget]), runs + 1);
+        assert_false(vmb_guest_run(rig.guest, 2, 100));
+        assert_int_equal(rig.event_count, budget + 20);
+        assert_false(vmb_guest_run(rig.guest, 2, 100));
+        assert_int_equal(rig.event_count, budget + 20);
+    }
+}
+
+static void a_run_begins_anew_where_words_are_fewer(void **state)
+{
+    (void)state;
+    (void)open_quiet(2, VMB_NOTIFY_DEFERRED);
+    (void)rig_event(&rig, 2, 2);
+    rig.guest->vps[2].run_word = 20; /* Where a channel was that is gone by now. */
+    assert_false(vmb_guest_run(rig.guest, 2, 100));
+    assert_int_equal(rig.event_count, 1);
+}
+
 static void a_kick_is_as_good_as_an_event(void **state)
 {
     struct vmb_channel *channel = open_quiet(2, VMB_NOTIFY_DEFERRED);
@@ -436,6 +521,15 @@ static void hosts_before_2_4_use_the_interrupt_page(void **state)
     assert_int_equal(vp_counters(0).legacy, 1);
     assert_int_equal(vp_counters(0).stray_closed, 1);
     assert_int_equal(page[150 / 8], 0);
+    assert_int_equal(vp_counters(0).events, 3);
+    assert_int_equal(vp_counters(0).started, 1);
+    (void)open_quiet(20, VMB_NOTIFY_DEFERRED);
+    page[20 / 8] = 1u << 20 % 8;
+    assert_int_equal(rig_event(&rig, 0, 0), VMB_GUEST_WORK_RUN);
+    assert_int_equal(vp_counters(0).events, 5);
+    assert_int_equal(vp_counters(0).started, 2);
+    assert_false(vmb_guest_run(rig.guest, 0, 100));
+    assert_int_equal(rig.event_count, 1);
 }
 
 /* It interrupts only for a bit that was not set: one that is left would swallow the next. */
@@ -578,11 +672,15 @@ int main(void)
         TEST(a_flag_left_by_an_earlier_life_does_not_swallow_the_next_event),
         TEST(a_handle_takes_the_interrupts_of_its_vp),
         TEST(a_flag_is_found_wherever_the_scan_ends),
+        TEST(a_flag_is_found_however_far_behind_another),
         TEST(deferred_handlers_run_when_the_port_says),
+        TEST(events_of_one_word_are_counted_as_what_they_are),
         TEST(an_event_during_the_handler_makes_it_run_again),
         TEST(an_event_during_a_deferred_handler_makes_it_due_again),
         TEST(a_handler_that_is_signalled_without_end_leaves_the_interrupt),
         TEST(run_keeps_its_budget_and_every_channel_gets_its_turn),
+        TEST(a_run_goes_round_from_where_the_last_one_stopped),
+        TEST(a_run_begins_anew_where_words_are_fewer),
         TEST(a_kick_is_as_good_as_an_event),
         TEST(a_poller_is_told_once_until_it_rearms),
         TEST(after_close_no_handler_starts_and_none_is_awaited_for_ever),
