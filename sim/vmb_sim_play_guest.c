@@ -568,8 +568,8 @@ void play_guest_continue(struct play *play)
     if (play->paused && play->bus == PLAY_UP) {
         status = vmb_guest_continue(play_guest(play));
         /* A message that could not be posted has left the bus paused: ask until it says no. */
-        play->paused = status == VMB_OK;
-        if (status != VMB_OK && status != VMB_ERR_WRONG_STATE) {
+        play->paused = status != VMB_ERR_WRONG_STATE;
+        if (status != VMB_OK && status != VMB_ERR_WRONG_STATE && status != VMB_ERR_BUSY) {
             guest_wrong(play, "ending a pause", status);
         }
     }

@@ -82,11 +82,13 @@ VMB_NODISCARD vmb_status vmb_guest_pause(struct vmb_guest *guest, vmb_guest_done
                                          void *done_context);
 
 /**
- * End a pause. If the message cannot be posted for good the pause goes on: call again, or unload.
+ * End a pause. If the message cannot be posted for good the pause goes on: call again until it says
+ * WRONG_STATE, or unload.
  *
  * @retval VMB_OK               The host goes on as soon as it hears.
- * @retval VMB_ERR_WRONG_STATE  Not paused, or its end is under way.
- * @retval VMB_ERR_BUSY         The host has not answered yet: wait for `done`.
+ * @retval VMB_ERR_WRONG_STATE  Not paused, or not any more.
+ * @retval VMB_ERR_BUSY         The host has not answered yet: wait for `done`. Or its end has been
+ *                              asked for, and is not posted yet.
  *
  * Context: control plane. VMBus 6.0: Resume.
  */

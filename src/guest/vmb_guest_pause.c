@@ -100,11 +100,11 @@ vmb_status vmb_guest_pause(struct vmb_guest *guest, vmb_guest_done done, void *d
 
 vmb_status vmb_guest_continue(struct vmb_guest *guest)
 {
-    if (guest->state != BUS_CONNECTED || guest->pause != PAUSE_HELD || guest->resume_post.queued) {
+    if (guest->state != BUS_CONNECTED || guest->pause != PAUSE_HELD) {
         return VMB_ERR_WRONG_STATE;
     }
-    if (pause_waits(guest)) {
-        return VMB_ERR_BUSY; /* Else its answer would be taken for that of the next one. */
+    if (pause_waits(guest) || guest->resume_post.queued) {
+        return VMB_ERR_BUSY; /* Not told yet that it has begun; or its end may still fail. */
     }
     vmbi_post_first(guest, &guest->resume_post, PART_PAUSE);
     return VMB_OK;

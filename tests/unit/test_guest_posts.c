@@ -339,7 +339,7 @@ static void a_pause_that_cannot_be_ended_can_be_ended_later(void **state)
     rig.post_result = VMB_ERR_RETRY;
     assert_int_equal(vmb_guest_continue(rig.guest), VMB_OK);
     rig_poll(&rig);
-    assert_int_equal(vmb_guest_continue(rig.guest), VMB_ERR_WRONG_STATE); /* Under way. */
+    assert_int_equal(vmb_guest_continue(rig.guest), VMB_ERR_BUSY); /* Under way. */
     rig.post_result = VMB_ERR_PLATFORM;
     rig_pass(&rig, 1000000u);
     rig.post_result = VMB_OK;
