@@ -28,6 +28,7 @@ vmb_status vmb_guest_vp_start_paravisor(struct vmb_guest *guest, uint32_t vp_ind
                                         void VMB_SHARED *paravisor_event_page)
 {
     vmb_status status = vp_may_start(guest, vp_index, message_page, event_page);
+    uint32_t sint = guest->options.sint;
     struct vmb_guest_vp *vp;
 
     if (status != VMB_OK) {
@@ -44,10 +45,9 @@ vmb_status vmb_guest_vp_start_paravisor(struct vmb_guest *guest, uint32_t vp_ind
      * Relaxed, as `beyond`: the release of the flags in vmb_guest_vp_start() publishes these too.
      * Whoever looks at these has loaded those with acquire.
      */
-    vmb_atomic_store(&vp->paravisor_slot,
-                     (void *)vmb_hv_slot(paravisor_message_page, guest->options.sint), VMB_RELAXED);
-    vmb_atomic_store(&vp->paravisor_flags,
-                     (void *)vmb_hv_event_flags(paravisor_event_page, guest->options.sint),
+    vmb_atomic_store(&vp->paravisor_slot, (void *)vmb_hv_slot(paravisor_message_page, sint),
+                     VMB_RELAXED);
+    vmb_atomic_store(&vp->paravisor_flags, (void *)vmb_hv_event_flags(paravisor_event_page, sint),
                      VMB_RELAXED);
     vmbi_relid_look_beyond(vp);
     return vmb_guest_vp_start(guest, vp_index, message_page, event_page);
@@ -57,6 +57,7 @@ vmb_status vmb_guest_vp_start(struct vmb_guest *guest, uint32_t vp_index,
                               void VMB_SHARED *message_page, void VMB_SHARED *event_page)
 {
     vmb_status status = vp_may_start(guest, vp_index, message_page, event_page);
+    uint32_t sint = guest->options.sint;
     struct vmb_guest_vp *vp;
 
     if (status != VMB_OK) {
@@ -64,14 +65,13 @@ vmb_status vmb_guest_vp_start(struct vmb_guest *guest, uint32_t vp_index,
     }
     vp = &guest->vps[vp_index];
     vp->service = VP_IN;
-    vp->polled_slot = (void *)vmb_hv_slot(message_page, guest->options.sint);
+    vp->polled_slot = (void *)vmb_hv_slot(message_page, sint);
     vmb_atomic_store(&vp->slot, vp->polled_slot, VMB_RELAXED);
     /*
      * Last, with the acquire in vmb_guest_vp_on_interrupt(): whoever sees it sees the slot, and
      * both pages as they were cleared. The control plane, who alone looks at slots besides, is us.
      */
-    vmb_atomic_store(&vp->flags, (void *)vmb_hv_event_flags(event_page, guest->options.sint),
-                     VMB_RELEASE);
+    vmb_atomic_store(&vp->flags, (void *)vmb_hv_event_flags(event_page, sint), VMB_RELEASE);
     /* A message may lie there already, left by firmware: its interrupt has long been taken. */
     vmb_atomic_store(&guest->message_waiting, 1, VMB_RELAXED);
     return VMB_OK;
