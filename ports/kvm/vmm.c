@@ -203,14 +203,28 @@ void vmm_deinit(struct vmm *vmm)
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
-static void vmm_step(struct vmm *vmm, uint64_t deadline_ns)
+/* What there is to do. Returns when there is something again, if nothing happens before. */
+static uint64_t vmm_work(struct vmm *vmm)
 {
     uint64_t bus = vmm_bus_work(&vmm->bus);
     uint64_t devices = vmm_devices_work(&vmm->devices);
-    uint64_t soonest = bus < devices ? bus : devices;
 
     vmm_terminal_pump(&vmm->terminal);
-    vmm_loop_wait(&vmm->loop, soonest < deadline_ns ? soonest : deadline_ns);
+    return bus < devices ? bus : devices;
+}
+
+/*
+ * One turn of a machine that runs. Returns how it has ended, if it has. That is looked at behind
+ * vmm_bus_work(): who ends it from there on wakes the loop, who did before may have found it awake.
+ */
+static enum vmm_end vmm_turn(struct vmm *vmm)
+{
+    uint64_t soonest = vmm_work(vmm);
+
+    if (atomic_load(&vmm->machine.end) == VMM_END_NONE) {
+        vmm_loop_wait(&vmm->loop, soonest);
+    }
+    return (enum vmm_end)atomic_load(&vmm->machine.end);
 }
 
 static bool vmm_start(struct vmm *vmm, struct vmm_error *error)
@@ -242,10 +256,13 @@ static void vmm_stop(struct vmm *vmm, enum vmm_end end)
     vmm_machine_stop(&vmm->machine);
     vmm_bus_reset(&vmm->bus);
     while (!vmm_bus_is_idle(&vmm->bus)) {
+        uint64_t soonest;
+
         if (patience_ns == VMB_NEVER && !given_up && !vmm_starts_again(vmm, end)) {
             patience_ns = vmm_now_ns() + VMM_PATIENCE_NS;
         }
-        vmm_step(vmm, patience_ns);
+        soonest = vmm_work(vmm);
+        vmm_loop_wait(&vmm->loop, soonest < patience_ns ? soonest : patience_ns);
         if (vmm_now_ns() >= patience_ns) {
             vmm_storage_give_up(vmm->storage);
             given_up = true;
@@ -270,8 +287,7 @@ bool vmm_run(struct vmm *vmm, enum vmm_end *out_end, struct vmm_error *error)
             return false;
         }
         do {
-            vmm_step(vmm, VMB_NEVER);
-            *out_end = (enum vmm_end)atomic_load(&vmm->machine.end);
+            *out_end = vmm_turn(vmm);
         } while (*out_end == VMM_END_NONE && !vmm->quit);
         vmm_stop(vmm, *out_end);
         VMM_TELL(vmm, ended, *out_end);

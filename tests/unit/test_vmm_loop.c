@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's event loop: a CPU that ends the machine is heard, whatever the loop is at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#ifdef VMB_WITH_KVM
+
+#include "ports/kvm/vmm.c"
+
+#include <stdlib.h>
+
+/* A machine without KVM: its loop, its bus, and a serial port that nobody listens to. */
+static struct vmm *vmm_of_parts(void)
+{
+    struct vmm *vmm = calloc(1, sizeof(*vmm));
+    struct vmm_error error = {""};
+    struct vmm_bus_options bus = {.cpu_count = 1};
+
+    assert_non_null(vmm);
+    bus.loop = &vmm->loop;
+    bus.memory = &vmm->machine.memory;
+    bus.kvm = &vmm->machine.kvm;
+    bus.synic = &vmm->machine.synic;
+    assert_true(vmm_loop_init(&vmm->loop, &error) && vmm_bus_init(&vmm->bus, &bus, &error));
+    vmm->devices.host = vmm->bus.host;
+    vmm->machine.context = vmm;
+    vmm->machine.attention = vmm_on_attention;
+    vmm_serial_init(&vmm->machine.serial, vmm, NULL, NULL);
+    vmm->terminal.serial = &vmm->machine.serial;
+    vmm->terminal.in_kind = vmm->terminal.out_kind = VMM_STREAM_ENDED;
+    return vmm;
+}
+
+/* Something has woken the loop, which has looked how the machine is and is about to take a turn:
+ * a CPU that ends the machine now wakes nobody, for somebody is awake. */
+static void test_an_end_while_the_loop_is_awake(void **state)
+{
+    struct vmm *vmm = vmm_of_parts();
+
+    (void)state;
+    vmm_bus_wake(&vmm->bus);
+    vmm_event_take(vmm->bus.wake.fd);
+    vmm_machine_end(&vmm->machine, VMM_END_POWER_OFF);
+    (void)alarm(20); /* Else it waits for ever. */
+    assert_int_equal(vmm_turn(vmm), VMM_END_POWER_OFF);
+    (void)alarm(0);
+    vmm_bus_deinit(&vmm->bus);
+    vmm_loop_deinit(&vmm->loop);
+    free(vmm);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_an_end_while_the_loop_is_awake)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#else
+
+static void test_there_is_no_vmm_here(void **state)
+{
+    (void)state;
+    skip();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_there_is_no_vmm_here)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#endif
