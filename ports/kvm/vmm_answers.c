@@ -200,6 +200,7 @@ static json_t *answer_retarget(struct vmm *vmm, const json_t *request)
     struct vmm_device *device = name != NULL ? vmm_devices_find(&vmm->devices, name) : NULL;
     const json_t *relid_wanted = json_object_get(request, "relid");
     const json_t *vp_wanted = json_object_get(request, "vp");
+    bool as_guest_wants = vp_wanted == NULL || json_is_null(vp_wanted);
     json_int_t vp = json_is_integer(vp_wanted) ? json_integer_value(vp_wanted) : -1;
     uint32_t relid = VMB_RELID_NONE;
 
@@ -212,8 +213,8 @@ static json_t *answer_retarget(struct vmm *vmm, const json_t *request)
     if (relid == VMB_RELID_NONE) {
         return vmm_control_error("there is no such device or relid on the bus");
     }
-    if (vp >= VMM_CPUS_MAX ||
-        !vmm_bus_redirect(&vmm->bus, relid, vp >= 0 ? (uint32_t)vp : VMB_VP_NONE)) {
+    if ((!as_guest_wants && (vp < 0 || vp >= VMM_CPUS_MAX)) ||
+        !vmm_bus_redirect(&vmm->bus, relid, as_guest_wants ? VMB_VP_NONE : (uint32_t)vp)) {
         return vmm_control_error("the machine has no such VP");
     }
     return answer_ok();

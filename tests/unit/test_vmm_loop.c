@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine's event loop: a CPU that ends the machine is heard, whatever the loop is at. */
+/* The machine around its event loop: its end is heard at any moment, requests are understood. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,9 +53,46 @@ static void test_an_end_while_the_loop_is_awake(void **state)
     free(vmm);
 }
 
+static bool asked(struct vmm *vmm, const char *text)
+{
+    json_t *request = json_loads(text, 0, NULL);
+    bool later = false;
+    json_t *answer = vmm_answer(vmm, request, (struct vmm_control_ticket){NULL, 0}, &later);
+    bool ok = json_is_true(json_object_get(answer, "ok"));
+
+    assert_false(later);
+    json_decref(request);
+    json_decref(answer);
+    return ok;
+}
+
+/* A VP that makes no sense does not mean "as the guest wants". */
+static void test_interrupts_that_are_sent_elsewhere(void **state)
+{
+    struct vmm *vmm = vmm_of_parts();
+
+    (void)state;
+    vmm->machine.synic.cpu_count = 4;
+    assert_true(asked(vmm, "{\"do\": \"retarget\", \"relid\": 3, \"vp\": 2}"));
+    assert_false(asked(vmm, "{\"do\": \"retarget\", \"relid\": 3, \"vp\": \"1\"}"));
+    assert_false(asked(vmm, "{\"do\": \"retarget\", \"relid\": 3, \"vp\": -1}"));
+    assert_false(asked(vmm, "{\"do\": \"retarget\", \"relid\": 3, \"vp\": 4}"));
+    assert_false(asked(vmm, "{\"do\": \"retarget\", \"relid\": 2048, \"vp\": 1}"));
+    assert_false(asked(vmm, "{\"do\": \"retarget\", \"relid\": 0, \"vp\": 1}"));
+    assert_int_equal(vmm_bus_redirected(&vmm->bus, 3), 2);
+    assert_true(asked(vmm, "{\"do\": \"retarget\", \"relid\": 3}"));
+    assert_true(vmm_bus_redirected(&vmm->bus, 3) == VMB_VP_NONE);
+    vmm_bus_deinit(&vmm->bus);
+    vmm_loop_deinit(&vmm->loop);
+    free(vmm);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_an_end_while_the_loop_is_awake)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_end_while_the_loop_is_awake),
+        cmocka_unit_test(test_interrupts_that_are_sent_elsewhere),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
