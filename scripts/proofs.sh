@@ -36,6 +36,7 @@ find_cbmc() {
 }
 
 includes=(-Iproofs -Iinclude -Isrc)
+limit=1500 # Seconds, for what hangs; on a machine that others load too a proof may take minutes.
 defines=(-DVMB_OVERRIDE_ATOMIC -DVMB_OVERRIDE_STRING -DVMB_DEBUG)
 
 # analyse TOOL NAME UNWIND LOG [FOLDER]: true if it came to an end; the sources of FOLDER come first.
@@ -44,7 +45,7 @@ analyse() {
     [[ -z ${5-} ]] || first=("-I$5")
     case $tool in
         cbmc)
-            timeout 300 "${cbmc[@]}" "proofs/$name.c" "${first[@]}" "${includes[@]}" \
+            timeout "$limit" "${cbmc[@]}" "proofs/$name.c" "${first[@]}" "${includes[@]}" \
                 "${defines[@]}" --bounds-check --pointer-check --pointer-overflow-check \
                 --signed-overflow-check --undefined-shift-check --div-by-zero-check \
                 --unwind "$unwind" --unwinding-assertions --object-bits 12 \
@@ -52,7 +53,7 @@ analyse() {
             grep -qE '^VERIFICATION (SUCCESSFUL|FAILED)' "$log"
             ;;
         eva)
-            timeout 300 frama-c -machdep gcc_x86_64 \
+            timeout "$limit" frama-c -machdep gcc_x86_64 \
                 -cpp-extra-args="${first[*]} ${includes[*]} ${defines[*]}" -eva -eva-precision 5 \
                 -eva-domains octagon,symbolic-locations -eva-no-show-progress "proofs/$name.c" \
                 >"$log" 2>&1 && grep -q ' alarms\? generated' "$log"
