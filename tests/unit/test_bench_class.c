@@ -40,13 +40,16 @@ static void two_cores_are_near_or_far_by_the_line(void **state)
     assert_int_equal(of(490, 480, 0), PLACE_NEAR); /* Nothing nearer is known. */
 }
 
-static void one_core_is_told_by_computing_whatever_the_line_takes(void **state)
+static void one_core_is_told_by_computing_and_a_short_line(void **state)
 {
     (void)state;
     fill(1165, 1552);
     assert_int_equal(of(52, 53, 90), PLACE_SIBLINGS);
     assert_int_equal(of(52, 53, 0), PLACE_SIBLINGS);
-    assert_int_equal(of(105, 105, 90), PLACE_SIBLINGS);
+    assert_int_equal(of(71, 71, 90), PLACE_SIBLINGS);
+    assert_int_equal(of(73, 73, 90), PLACES); /* Slowed by others. */
+    assert_int_equal(of(105, 105, 90), PLACES);
+    assert_int_equal(of(490, 490, 90), PLACES);
     fill(1165, 1165 * 1.05); /* As much as others who use the machine cost. */
     assert_int_equal(of(52, 53, 90), PLACE_NEAR);
 }
@@ -94,7 +97,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_cores_are_near_or_far_by_the_line),
-        cmocka_unit_test(one_core_is_told_by_computing_whatever_the_line_takes),
+        cmocka_unit_test(one_core_is_told_by_computing_and_a_short_line),
         cmocka_unit_test(a_slow_core_shares_with_neither),
         cmocka_unit_test(stolen_time_is_no_sibling),
         cmocka_unit_test(who_was_moved_is_of_no_kind),

@@ -5,6 +5,7 @@
 
 #define SLICES  63u
 #define SLOWED  1.15 /* Two threads of a core: 1.33 on a Zen 4; two cores: 0.98 to 1.03. */
+#define NEARER  0.8  /* A line within a core, of the least between two: half of it here. */
 #define FARTHER 3.0
 #define MOVED   1.5 /* Between a line and the next of the same pair. */
 
@@ -38,7 +39,8 @@ enum place place_class(const struct place_look *look, double least_ns)
         return PLACES;
     }
     if (look->slowed >= SLOWED) {
-        return PLACE_SIBLINGS;
+        /* Others on the machine can slow both; they do not shorten the line. */
+        return least_ns == 0 || look->line_ns < NEARER * least_ns ? PLACE_SIBLINGS : PLACES;
     }
     return least_ns == 0 || look->line_ns < FARTHER * least_ns ? PLACE_NEAR : PLACE_FAR;
 }

@@ -35,7 +35,7 @@ double place_slowed(const double *alone, const double *both, uint32_t count);
 
 /*
  * @least_ns: the least line of this run between two cores; 0: none is known yet. PLACES: none,
- * since the two were moved while we looked.
+ * since the two were moved while we looked, or somebody else slowed them.
  */
 enum place place_class(const struct place_look *look, double least_ns);
 
