@@ -126,39 +126,49 @@ static uint32_t dispatch_relid(struct vmb_guest *guest, struct vmb_guest_vp *vp,
     return VMB_GUEST_WORK_NONE;
 }
 
-/* Events of deferred channels, of one word: all of them become due at once. */
-static VMB_NOINLINE void dispatch_deferred(struct vmb_guest_vp *vp, uintptr_t bits, uint32_t index)
+/* What came of events: work that they leave for later, and handlers that they start. */
+struct dispatched {
+    uint32_t work;
+    uint32_t started;
+};
+
+/* Events of deferred channels, of one word: all of them become due at once. How many start one. */
+VMB_INLINE uint32_t dispatch_deferred(struct vmb_guest_vp *vp, uintptr_t bits, uint32_t index)
 {
     /*
      * Release: as in vmbi_channel_make_due(). The fence in dispatch_flags() does not stand for it:
      * the bits of an old host's page are taken behind that one.
      */
-    uintptr_t before = vmb_atomic_fetch_or(&vp->arrived[index], bits, VMB_RELEASE);
-    uintptr_t events = vmbi_count_bits(bits);
-    uintptr_t coalesced = vmbi_count_bits(bits & before);
+    uintptr_t coalesced = bits & vmb_atomic_fetch_or(&vp->arrived[index], bits, VMB_RELEASE);
+    uint32_t started = vmbi_count_bits(bits);
 
-    dispatch_count(&vp->events, events);
-    dispatch_count(&vp->started, events - coalesced);
-    dispatch_count(&vp->coalesced, coalesced);
+    for (; VMB_UNLIKELY(coalesced != 0); coalesced &= coalesced - 1) {
+        vmbi_count(&vp->events);
+        vmbi_count(&vp->coalesced);
+        started--;
+    }
+    return started;
 }
 
 /* Events of one word whose gates are not known to be lent to this VP. */
-static VMB_NOINLINE uint32_t dispatch_others(struct vmb_guest *guest, struct vmb_guest_vp *vp,
-                                             uint32_t vp_index, uintptr_t bits, uint32_t index)
+static VMB_NOINLINE struct dispatched dispatch_others(struct vmb_guest *guest,
+                                                      struct vmb_guest_vp *vp, uint32_t vp_index,
+                                                      uintptr_t bits, uint32_t index)
 {
     uintptr_t deferred = bits & vmb_atomic_load(&guest->deferred[index], VMB_RELAXED);
-    uint32_t work = VMB_GUEST_WORK_NONE;
+    struct dispatched all = {VMB_GUEST_WORK_NONE, 0};
 
     if (deferred != 0) {
-        dispatch_deferred(vp, deferred, index);
+        all.started = dispatch_deferred(vp, deferred, index);
+        all.work = VMB_GUEST_WORK_RUN;
         bits &= ~deferred;
-        work = VMB_GUEST_WORK_RUN;
     }
     while (bits != 0) {
-        work |= dispatch_relid(guest, vp, vp_index, index * VMBI_WORD_BITS + vmbi_lowest_bit(bits));
+        all.work |=
+            dispatch_relid(guest, vp, vp_index, index * VMBI_WORD_BITS + vmbi_lowest_bit(bits));
         bits &= bits - 1;
     }
-    return work;
+    return all;
 }
 
 /*
@@ -175,7 +185,10 @@ VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct vmb_guest_vp *
     uintptr_t started = *out_started;
 
     if (VMB_UNLIKELY(ours != bits)) {
-        work = dispatch_others(guest, vp, vp_index, bits & ~ours, index);
+        struct dispatched others = dispatch_others(guest, vp, vp_index, bits & ~ours, index);
+
+        work = others.work;
+        started += others.started;
     }
     while (ours != 0) {
         uint32_t relid = index * VMBI_WORD_BITS + vmbi_lowest_bit(ours);
@@ -192,19 +205,24 @@ VMB_INLINE uint32_t dispatch_word(struct vmb_guest *guest, struct vmb_guest_vp *
  * The interrupt page of a host older than 2.4: every bit is for us, whichever VP it came on. Event
  * by event: such a host has few channels, and one interrupt for all of them.
  */
-static VMB_NOINLINE uint32_t dispatch_legacy_page(struct vmb_guest *guest, struct vmb_guest_vp *vp,
-                                                  uint32_t vp_index, void *page, uint32_t words)
+static VMB_NOINLINE struct dispatched dispatch_legacy_page(struct vmb_guest *guest,
+                                                           struct vmb_guest_vp *vp,
+                                                           uint32_t vp_index, void *page,
+                                                           uint32_t words)
 {
-    uint32_t work = VMB_GUEST_WORK_NONE;
+    struct dispatched all = {VMB_GUEST_WORK_NONE, 0};
     uint32_t index;
 
     for (index = 0; index < words; index++) {
         if (vmbi_shm_peek_word(page, index) != 0) {
-            work |= dispatch_others(guest, vp, vp_index,
-                                    vmbi_shm_take_word(page, index, VMB_ACQUIRE), index);
+            struct dispatched some = dispatch_others(
+                guest, vp, vp_index, vmbi_shm_take_word(page, index, VMB_ACQUIRE), index);
+
+            all.work |= some.work;
+            all.started += some.started;
         }
     }
-    return work;
+    return all;
 }
 
 /* The next word that has a flag; @words or more if there is none. */
@@ -243,13 +261,23 @@ VMB_INLINE uint32_t dispatch_look(void *flags, uint32_t index, uint32_t words)
     return dispatch_next(flags, (uint32_t)(word - VMBI_SHM_WORD(flags, 0)), words);
 }
 
-/* Behind a word that had flags: near it one by one, further off in larger steps. */
-static VMB_NOINLINE uint32_t dispatch_after(void *flags, uint32_t index, uint32_t words)
+/* Apart: where words are near, a call between two exchanges would cost half of what they do. */
+static VMB_NOINLINE uint32_t dispatch_far(void *flags, uint32_t index, uint32_t words)
 {
-    uint32_t near = words - index > NEAR_WORDS ? index + NEAR_WORDS : words;
+    return dispatch_look(flags, index, words);
+}
 
-    index = dispatch_next(flags, index, near);
-    return index < near ? index : dispatch_look(flags, index, words);
+/* Behind a word that had flags: near it one by one, further off in larger steps. */
+VMB_INLINE uint32_t dispatch_after(void *flags, uint32_t index, uint32_t words)
+{
+    uint32_t far = index + NEAR_WORDS;
+
+    while (++index < words && vmbi_shm_peek_word(flags, index) == 0) {
+        if (index == far && words - index >= LOOK_WORDS) {
+            return dispatch_far(flags, index, words);
+        }
+    }
+    return index;
 }
 
 /* @index: of the first word that has a flag. Before the fence only the word itself is touched. */
@@ -274,17 +302,18 @@ static VMB_NOINLINE uint32_t dispatch_flags(struct vmb_guest *guest, struct vmb_
             void *page = vmb_atomic_load(&guest->legacy_page, VMB_ACQUIRE);
 
             if (page != NULL) {
+                struct dispatched legacy;
+
                 vmbi_count(&vp->events);
                 vmbi_count(&vp->legacy);
                 bits &= ~(uintptr_t)1;
-                work |= dispatch_legacy_page(guest, vp, vp_index, page, words);
+                legacy = dispatch_legacy_page(guest, vp, vp_index, page, words);
+                work |= legacy.work;
+                started += legacy.started;
             }
         }
         work |= dispatch_word(guest, vp, vp_index, bits, index, &started);
-        index++;
-        if (index < words && vmbi_shm_peek_word(flags, index) == 0) {
-            index = dispatch_after(flags, index, words);
-        }
+        index = dispatch_after(flags, index, words);
     } while (index < words);
     section_leave(&vp->dispatching);
     dispatch_count(&vp->events, started);

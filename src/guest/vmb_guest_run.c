@@ -221,7 +221,7 @@ static uintptr_t run_take(vmb_atomic_word *word)
  * What the budget leaves over stays where it was. Relaxed: every change of these words is a
  * read-modify-write, so the release of whoever set a bit reaches through ours to whoever takes it.
  */
-static bool run_put_back(struct vmb_guest_vp *vp, uint32_t index, const struct run_word *word)
+static void run_put_back(struct vmb_guest_vp *vp, uint32_t index, const struct run_word *word)
 {
     if (word->ready != 0) {
         (void)vmb_atomic_fetch_or(&vp->ready[index], word->ready, VMB_RELAXED);
@@ -229,7 +229,6 @@ static bool run_put_back(struct vmb_guest_vp *vp, uint32_t index, const struct r
     if (word->arrived != 0) {
         (void)vmb_atomic_fetch_or(&vp->arrived[index], word->arrived, VMB_RELAXED);
     }
-    return (word->ready | word->arrived) != 0;
 }
 
 /* Run them. Leaves those for which there was no budget, and those whose borrower is inside. */
@@ -261,11 +260,26 @@ static void run_channels(struct vmb_guest *guest, uint32_t vp_index, struct run_
     word->arrived &= bits;
 }
 
+/* The next word that has a channel to be looked at; @end if there is none. Apart: in the midst of
+ * the rest a compiler keeps what it needs here in memory. */
+static VMB_NOINLINE uint32_t run_next(struct vmb_guest_vp *vp, uint32_t index, uint32_t end)
+{
+    for (; index < end; index++) {
+        uintptr_t due = vmb_atomic_load(&vp->ready[index], VMB_RELAXED);
+
+        vmb_atomic_or_into(due, &vp->arrived[index]);
+        if (due != 0) {
+            break;
+        }
+    }
+    return index;
+}
+
 bool vmb_guest_run(struct vmb_guest *guest, uint32_t vp_index, uint32_t budget)
 {
     struct vmb_guest_vp *vp;
     bool more = false;
-    uint32_t turn, words, index;
+    uint32_t start, end, index;
 
     if (vp_index >= guest->options.vp_count) {
         return false;
@@ -273,16 +287,19 @@ bool vmb_guest_run(struct vmb_guest *guest, uint32_t vp_index, uint32_t budget)
     vp = &guest->vps[vp_index];
     section_enter(&vp->running);
     /* Relaxed: no older than what whoever made a channel due has seen, who then had us called. */
-    words = (uint32_t)vmb_atomic_load(&guest->scan_words, VMB_RELAXED);
-    index = vp->run_word;
-    for (turn = 0; turn < words; turn++, index++) {
+    end = (uint32_t)vmb_atomic_load(&guest->scan_words, VMB_RELAXED);
+    start = vp->run_word < end ? vp->run_word : 0; /* There may be fewer words by now. */
+    index = start;
+    for (;;) {
         struct run_word word;
 
-        if (index >= words) { /* Also if there are fewer words by now. */
-            index = 0;
-        }
-        if (vmb_atomic_load(&vp->ready[index], VMB_RELAXED) == 0 &&
-            vmb_atomic_load(&vp->arrived[index], VMB_RELAXED) == 0) {
+        index = run_next(vp, index, end);
+        if (index == end) {
+            if (start == 0) {
+                break;
+            }
+            end = start; /* And those before the word that we began with. */
+            index = start = 0;
             continue;
         }
         if (budget == 0) {
@@ -293,12 +310,13 @@ bool vmb_guest_run(struct vmb_guest *guest, uint32_t vp_index, uint32_t budget)
         word.ready = run_take(&vp->ready[index]);
         word.arrived = run_take(&vp->arrived[index]);
         run_channels(guest, vp_index, &word, index, &budget);
-        if (run_put_back(vp, index, &word)) {
+        run_put_back(vp, index, &word);
+        if ((vmb_atomic_load(&vp->ready[index], VMB_RELAXED) |
+             vmb_atomic_load(&vp->arrived[index], VMB_RELAXED)) != 0) {
             vp->run_word = index;
-            more = true; /* With a budget left only those are, whose borrower is inside. */
+            more = true; /* No budget, a borrower that is inside, or another event by now. */
         }
-        more = more || vmb_atomic_load(&vp->ready[index], VMB_RELAXED) != 0 ||
-               vmb_atomic_load(&vp->arrived[index], VMB_RELAXED) != 0;
+        index++;
     }
     section_leave(&vp->running);
     return more;
