@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define SLICES  63u
-#define SLOWED  1.15 /* Two threads of a core: 1.33 on a Zen 4; two cores: 0.98 to 1.03. */
+#define SLOWED  1.15 /* Two threads of a core: 1.85 on a Zen 4; two cores: 0.95 to 1.05. */
 #define NEARER  0.8  /* A line within a core, of the least between two: half of it here. */
 #define FARTHER 3.0
 #define MOVED   1.5 /* Between a line and the next of the same pair. */

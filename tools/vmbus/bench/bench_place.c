@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/vmbus/bench/bench_place.h"
 
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/vmbus/bench/bench.h"
 
-#define CPUS   6u   /* Pairs among more are not looked at. */
-#define TRIPS  100u /* Of a line, */
-#define TRIES  4u   /* so many times: the best counts. */
-#define SLICES 31u  /* Of computing, alone and both. */
-#define STEPS  1500u
+#define CPUS     6u     /* Pairs among more are not looked at. */
+#define TRIPS    100u   /* Of a line, */
+#define TRIES    4u     /* so many times: the best counts. */
+#define SLICES   31u    /* Of computing, alone and both. */
+#define STEPS    1500u  /* Of a slice: about a microsecond. */
+#define QUIET_NS 60000u /* Until a CPU that has nothing to do has halted. */
 
 /* The least of this run between two cores: what is near is told by it. */
 static double place_least;
 
 /* What the other CPU is to do between two trips. */
 enum {
-    LEAVE,
-    REST,
-    COMPUTE
+    SLEEP,
+    COMPUTE,
+    LEAVE
 };
 
 /* Each on a page of its own. */
 struct place_lines {
     _Alignas(4096) uint32_t there;
     _Alignas(4096) uint32_t back;
-    _Alignas(4096) uint32_t wanted; /* Counts; one of the above by its last two bits. */
-    _Alignas(4096) uint32_t done;   /* The last that was begun with. */
+    _Alignas(4096) uint32_t wanted; /* One of the above. */
+    _Alignas(4096) uint32_t computes;
 };
 
 /* As many additions as the core takes at once: two threads that share it get half each. */
@@ -51,18 +54,6 @@ static void place_compute(void)
     }
 }
 
-/* Leaves the core to its other thread, if there is one: each division waits for the one before. A
- * loop of pauses takes half of it. */
-static void place_rest(void)
-{
-    uint64_t last = UINT64_MAX;
-
-    for (uint32_t i = 0; i < 8; i++) {
-        last = UINT64_MAX / (last | 1);
-        __asm__ __volatile__("" : "+r"(last));
-    }
-}
-
 /* The line, so many times, where so many have been. */
 static void place_return(struct place_lines *lines, uint32_t been)
 {
@@ -75,20 +66,14 @@ static void place_return(struct place_lines *lines, uint32_t been)
 
 static void place_answer(struct place_lines *lines)
 {
-    uint32_t wanted, done = 0;
-
     place_return(lines, 0);
-    while ((wanted = __atomic_load_n(&lines->wanted, __ATOMIC_ACQUIRE)) % 4 != LEAVE ||
-           wanted == 0) {
-        if (wanted != done) {
-            __atomic_store_n(&lines->done, wanted, __ATOMIC_RELEASE);
-            done = wanted;
-        }
-        if (wanted % 4 == COMPUTE) {
-            place_compute();
-        } else {
-            place_rest();
-        }
+    /* Asleep, its core is another thread's alone. However it waited, it would take a part of it. */
+    while (__atomic_load_n(&lines->wanted, __ATOMIC_ACQUIRE) == SLEEP) {
+        (void)syscall(SYS_futex, &lines->wanted, FUTEX_WAIT, SLEEP, NULL, NULL, 0);
+    }
+    __atomic_store_n(&lines->computes, 1, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&lines->wanted, __ATOMIC_ACQUIRE) == COMPUTE) {
+        place_compute();
     }
     place_return(lines, TRIES * TRIPS);
     _exit(0);
@@ -113,32 +98,35 @@ static double place_line(struct place_lines *lines)
     return best;
 }
 
-/* ns of a slice of ours while the other CPU does what is wanted. */
-static double place_slice(struct place_lines *lines, uint32_t wanted)
+/* ns of slices of ours, while the other CPU does what it does. */
+static void place_slices(double *out_ns)
 {
-    uint64_t started;
-
-    __atomic_store_n(&lines->wanted, wanted, __ATOMIC_RELEASE);
-    while (__atomic_load_n(&lines->done, __ATOMIC_ACQUIRE) != wanted) {
-    }
     place_compute(); /* What waiting has left behind in the core is gone then. */
-    started = bench_now_ns();
-    place_compute();
-    return (double)(bench_now_ns() - started);
+    for (uint32_t i = 0; i < SLICES; i++) {
+        uint64_t started = bench_now_ns();
+
+        place_compute();
+        out_ns[i] = (double)(bench_now_ns() - started);
+    }
 }
 
 static struct place_look place_look_through(struct place_lines *lines)
 {
     double alone[SLICES], both[SLICES];
     struct place_look look;
+    uint64_t quiet;
 
     bench_pin(0);
     look.line_ns = place_line(lines);
-    for (uint32_t i = 0; i < SLICES; i++) {
-        alone[i] = place_slice(lines, (2 * i + 1) * 4 + REST);
-        both[i] = place_slice(lines, (2 * i + 2) * 4 + COMPUTE);
+    for (quiet = bench_now_ns() + QUIET_NS; bench_now_ns() < quiet;) {
     }
-    __atomic_store_n(&lines->wanted, (2 * SLICES + 1) * 4 + LEAVE, __ATOMIC_RELEASE);
+    place_slices(alone);
+    __atomic_store_n(&lines->wanted, COMPUTE, __ATOMIC_RELEASE);
+    (void)syscall(SYS_futex, &lines->wanted, FUTEX_WAKE, 1, NULL, NULL, 0);
+    while (__atomic_load_n(&lines->computes, __ATOMIC_ACQUIRE) == 0) {
+    }
+    place_slices(both);
+    __atomic_store_n(&lines->wanted, LEAVE, __ATOMIC_RELEASE);
     look.again_ns = place_line(lines);
     look.slowed = place_slowed(alone, both, SLICES);
     return look;
