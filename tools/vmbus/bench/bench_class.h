@@ -29,8 +29,10 @@ struct place_look {
     double again_ns; /* There and back, behind that. */
 };
 
-/* Slices of the same work, alone while the other CPU sleeps and then while it works, too: median
- * ratio. Time that is stolen from a slice makes that one long, and moves the median by one place. */
+/*
+ * Slices of the same work, alone while the other CPU sleeps and then while it works, too: median
+ * ratio. Time that is stolen from a slice makes that one long, and moves the median by one place.
+ */
 double place_slowed(const double *alone, const double *both, uint32_t count);
 
 /*
