@@ -65,21 +65,36 @@ if [[ -z $short ]]; then
     cat "$linux/base.cpio.gz" "$daemons/daemons.cpio.gz" "$work/init.gz" >"$work/initrd"
 fi
 
-# The emulated machine in the middle locks up once in a few dozen runs: then from the start.
-for attempt in 1 2 3; do
+# run_steps: all of them in an emulated machine; sets status, passed and failed.
+run_steps() {
     status=0
     # shellcheck disable=SC2086  # A step a word.
     "$here/nested.sh" --add "$build/vmbus" --add "$build/vmbus-guest.elf" --add "$build/evil.elf" \
         --add "$linux/vmlinuz" --add "$work/initrd" --add "$here/host-l1" --timeout "${TIMEOUT:-900}" -- \
         host-l1 $steps | sed -u 's/\r//g' | tee "$log" || status=$?
-    ((status == 126 && attempt < 3)) || break
-    say "from the start"
+    passed=$(grep -c '^ok: ' "$log" || true)
+    failed=$(grep -c '^FAILED: ' "$log" || true)
+    if ((status != 0)); then
+        say "the rig failed with $status"
+        failed=$((failed + 1))
+    fi
+}
+
+# The emulated machine in the middle locks up once in a few dozen runs: then from the start. And it
+# loses a guest now and then, whichever: one in twenty that moves its channels without pause dies of
+# a triple fault, Linux seldom. So the short list is done once more if anything fails, which the
+# output says, and what fails then has failed.
+again=${short:+1}
+for attempt in 1 2 3; do
+    run_steps
+    if ((status != 126 && failed > 0)) && [[ -n $again ]]; then
+        again=
+        say "$failed failed; the short list once more"
+    elif ((status != 126)); then
+        break
+    elif ((attempt < 3)); then
+        say "from the start"
+    fi
 done
-passed=$(grep -c '^ok: ' "$log" || true)
-failed=$(grep -c '^FAILED: ' "$log" || true)
-if ((status != 0)); then
-    say "the rig failed with $status"
-    failed=$((failed + 1))
-fi
 printf 'Linux %s on vmbus vm:\n%d passed, %d failed\n' "$kernel" "$passed" "$failed"
 ((failed == 0))
